@@ -1,0 +1,102 @@
+use super::*;
+
+#[test]
+fn stretches_are_disjoint_and_carry_their_bytes() {
+    let mut buf = Buf::with_capacity(10);
+    buf.extend_from_slice(b"abcdef");
+    let mut front = buf.split_to(3);
+    front[0] = b'X';
+    buf[0] = b'Y';
+    assert_eq!((&*front, &*buf), (&b"Xbc"[..], &b"Yef"[..]));
+    assert_eq!(front.spare(), 0, "a front stretch cannot grow into its neighbour");
+    assert_eq!(buf.spare(), 4);
+}
+
+#[test]
+fn the_last_stretch_brings_the_block_home_from_any_thread() {
+    let pool = Pool::new(1 << 20);
+    let mut buf = pool.take(100);
+    buf.extend_from_slice(&[7; 100]);
+    let front = buf.split_to(50);
+    drop(buf);
+    assert_eq!(pool.stats().kept_blocks, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(front));
+    });
+    assert_eq!(pool.stats().kept_blocks, 1);
+    drop(pool.take(100));
+    assert_eq!(pool.stats().allocated, 1);
+}
+
+#[test]
+fn a_pool_keeps_no_more_than_its_bound_and_may_go_first() {
+    let pool = Pool::new(3000);
+    let (a, b) = (pool.take(2000), pool.take(2000));
+    drop(a);
+    drop(b);
+    assert_eq!(pool.stats().kept_blocks, 1);
+    let outlives = pool.take(10);
+    drop(pool);
+    assert!(outlives.capacity() >= 10);
+}
+
+#[test]
+fn reclaim_needs_an_empty_sole_owner() {
+    let mut buf = Buf::with_capacity(8);
+    buf.extend_from_slice(b"12345678");
+    let piece = buf.split_to(8);
+    assert!(!buf.reclaim(), "a stretch is still out");
+    drop(piece);
+    assert!(buf.reclaim());
+    assert_eq!(buf.capacity(), 8);
+}
+
+#[test]
+fn a_vector_becomes_a_buffer_in_place() {
+    let bytes = b"take me".to_vec();
+    let at = bytes.as_ptr();
+    let buf = Buf::from(bytes);
+    assert_eq!(buf.as_ptr(), at);
+    assert_eq!(&*buf, b"take me");
+}
+
+#[test]
+#[should_panic(expected = "beyond the filled bytes")]
+fn advance_past_the_end_is_refused() {
+    Buf::from(&b"ab"[..]).advance(3);
+}
+
+#[test]
+fn a_lent_vector_uses_the_block_in_place() {
+    let pool = Pool::new(1 << 20);
+    let mut buf = pool.take(100);
+    let at = buf.as_ptr();
+    let said = buf.append_with(|vec| {
+        vec.extend_from_slice(b"sealed");
+        42
+    });
+    assert_eq!((said, &*buf, buf.as_ptr()), (42, &b"sealed"[..], at));
+    drop(buf);
+    assert_eq!(pool.stats().kept_blocks, 1);
+}
+
+#[test]
+fn a_lent_vector_may_outgrow_its_block_or_panic() {
+    let mut buf = Buf::from(&b"ab"[..]);
+    buf.append_with(|vec| vec.extend_from_slice(&[b'c'; 5000]));
+    assert_eq!(buf.len(), 5002);
+    assert!(buf.spare_mut().iter().all(|byte| *byte == 0));
+    let lent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        buf.append_with(|_| panic!("in the middle"));
+    }));
+    assert!(lent.is_err());
+    assert_eq!(buf.len(), 0);
+}
+
+#[test]
+fn a_shared_stretch_is_copied_before_it_is_lent() {
+    let mut buf = Buf::from(&b"frontback"[..]);
+    let front = buf.split_to(5);
+    buf.append_with(|vec| vec.extend_from_slice(b"!"));
+    assert_eq!((&*front, &*buf), (&b"front"[..], &b"back!"[..]));
+}

@@ -1,0 +1,187 @@
+//! The top of a stack: one transfer's protocol, from request to answer.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::{Buf, Cx, Event, Fault, Pipe};
+
+/// One transfer's protocol state on top of a connection's stack, e.g. an HTTP request.
+///
+/// It is a filter without a layer above: instead of `app_in` and `app_out` it has
+/// the transfer's events and its request body.
+pub trait Exchange: Send {
+    /// Its name in errors and notes, e.g. `http`.
+    fn layer(&self) -> &'static str;
+
+    /// Goes as far as input and room allow.
+    ///
+    /// # Errors
+    /// The transfer has failed; its connection is closed.
+    fn pump(&mut self, top: Top<'_>, cx: &mut Cx<'_>) -> Result<Turn, Fault>;
+
+    /// The connection is (again) at its beginning: nothing was sent or received on it.
+    ///
+    /// Called before the first pump on each connection. `false`: it cannot start
+    /// over, because body bytes or events of the first attempt are gone.
+    fn restart(&mut self, reused: bool) -> bool;
+
+    /// Bytes that are sure to come from the peer before this can end; 0: unknown.
+    fn expects(&self) -> u64 {
+        0
+    }
+
+    /// Whether the request is out and the answer has not begun: the first-byte timeout runs.
+    fn awaits_answer(&self) -> bool {
+        false
+    }
+
+    /// When it wants to be pumped without any input (e.g. `Expect: 100-continue`).
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// What an exchange says after a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// More input, room or request body is needed.
+    Blocked,
+    /// The transfer is complete.
+    Finished {
+        /// Whether the connection is clean and may serve another transfer.
+        reusable: bool,
+    },
+}
+
+/// What an exchange works on.
+#[derive(Debug)]
+pub struct Top<'a> {
+    /// From the peer, all security layers opened.
+    pub from_peer: &'a mut Pipe,
+    /// To the peer.
+    pub to_peer: &'a mut Pipe,
+    /// To the application.
+    pub events: &'a mut Events,
+    /// The request body from the application.
+    pub body: &'a mut Body,
+}
+
+/// Events on their way to the application; bounded by [`Events::room`].
+#[derive(Debug, Default)]
+pub struct Events {
+    queue: VecDeque<Event>,
+    data: usize,
+    limit: usize,
+    paused: bool,
+    received: u64,
+    head_seen: bool,
+}
+
+impl Events {
+    /// A queue that wants to hold at most `limit` bytes of data.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Bytes of body that may be emitted now; 0 while the application has paused.
+    pub fn room(&self) -> usize {
+        if self.paused { 0 } else { self.limit.saturating_sub(self.data) }
+    }
+
+    /// Emits an event. Body goes through [`Events::data`].
+    pub fn emit(&mut self, event: Event) {
+        self.head_seen |= matches!(event, Event::Head(_) | Event::Interim(_));
+        self.queue.push_back(event);
+    }
+
+    /// Emits a piece of body.
+    pub fn data(&mut self, piece: Buf) {
+        if !piece.is_empty() {
+            self.data += piece.len();
+            self.received += piece.len() as u64;
+            self.queue.push_back(Event::Data(piece));
+        }
+    }
+
+    /// Takes the next event unless the application has paused.
+    pub fn pop(&mut self) -> Option<Event> {
+        if self.paused && !matches!(self.queue.front(), Some(Event::Note(_) | Event::WantBody { .. }))
+        {
+            return None;
+        }
+        let event = self.queue.pop_front()?;
+        if let Event::Data(piece) = &event {
+            self.data -= piece.len();
+        }
+        Some(event)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether [`Events::pop`] would give something.
+    pub fn is_ready(&self) -> bool {
+        match self.queue.front() {
+            None => false,
+            Some(Event::Note(_) | Event::WantBody { .. }) => true,
+            Some(_) => !self.paused,
+        }
+    }
+
+    /// Bytes of body emitted so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether an answer has begun.
+    pub fn head_seen(&self) -> bool {
+        self.head_seen
+    }
+
+    /// Holds everything but notes back, or lets it flow again.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Whether the application has paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+}
+
+/// The request body between application and exchange.
+#[derive(Debug)]
+pub struct Body {
+    /// What the application has given; finished when it said so.
+    pub pipe: Pipe,
+    wanted: bool,
+    asked: bool,
+}
+
+impl Body {
+    /// An empty body pipe with that bound, in bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { pipe: Pipe::new(limit), wanted: false, asked: false }
+    }
+
+    /// The exchange can use body bytes and has none: the application will be asked once.
+    pub fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Takes the question to put to the application, if it is due.
+    pub fn ask(&mut self) -> Option<usize> {
+        if !self.wanted || self.asked || self.pipe.is_finished() {
+            return None;
+        }
+        self.asked = true;
+        Some(self.pipe.room())
+    }
+
+    /// The application has answered: the next want asks again.
+    pub fn answered(&mut self) {
+        (self.wanted, self.asked) = (false, false);
+    }
+}

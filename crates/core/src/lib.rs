@@ -1,0 +1,31 @@
+//! The completion engine of sockless: it never touches a socket.
+//!
+//! [`Engine`] says *"receive from connection 23 into this buffer and tell me when you
+//! are done"* ([`Output::Submit`]); the application does that on whatever engine it
+//! owns and says *"done, 1448 bytes"* ([`Engine::complete`]). Security layers are
+//! [`Filter`]s: memory BIOs in a [`Stack`].
+//!
+//! Nothing in this crate reads a clock, the environment, a file, a name server or a
+//! random source. The same inputs give the same outputs.
+
+mod buf;
+mod driver;
+mod error;
+mod event;
+mod exchange;
+mod filter;
+mod limits;
+mod op;
+mod pipe;
+mod route;
+
+pub use buf::{Buf, Pool, PoolStats};
+pub use driver::{AsyncDriver, Driver};
+pub use error::{Culprit, Error, Fault, Reason};
+pub use event::{Event, Fields, Head, Note, Summary, TransferId};
+pub use exchange::{Body, Events, Exchange, Top, Turn};
+pub use filter::{Cx, Filter, Phase, Seams, Status};
+pub use limits::{Limits, Timeouts};
+pub use op::{Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind};
+pub use pipe::Pipe;
+pub use route::{Key, LayerKey, Plain, Recipe, Route, Target};
