@@ -130,7 +130,13 @@ pub struct Fault {
 impl Fault {
     /// A fault without remedy and source.
     pub fn new(culprit: Culprit, reason: Reason, what: impl Into<String>) -> Self {
-        Self { culprit, reason, what: what.into(), remedy: None, source: None }
+        Self {
+            culprit,
+            reason,
+            what: what.into(),
+            remedy: None,
+            source: None,
+        }
     }
 
     /// The peer broke a rule.
@@ -159,7 +165,11 @@ impl Fault {
 
     /// Stamps the fault with the layer it came from.
     pub fn at(self, layer: &'static str) -> Error {
-        Error(Box::new(Inner { fault: self, layer, peer: None }))
+        Error(Box::new(Inner {
+            fault: self,
+            layer,
+            peer: None,
+        }))
     }
 }
 
@@ -234,6 +244,10 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.fault.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0
+            .fault
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }

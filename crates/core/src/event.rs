@@ -97,7 +97,13 @@ impl Head {
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Head({} {}, {} fields)", self.version, self.code, self.fields.len())
+        write!(
+            f,
+            "Head({} {}, {} fields)",
+            self.version,
+            self.code,
+            self.fields.len()
+        )
     }
 }
 
@@ -113,8 +119,14 @@ impl Fields {
     /// # Panics
     /// If a span does not lie in `raw`.
     pub fn new(raw: Buf, spans: Vec<(Range<u32>, Range<u32>)>) -> Self {
-        let end = spans.iter().map(|(name, value)| name.end.max(value.end)).max();
-        assert!(end.unwrap_or(0) as usize <= raw.len(), "a field outside its buffer");
+        let end = spans
+            .iter()
+            .map(|(name, value)| name.end.max(value.end))
+            .max();
+        assert!(
+            end.unwrap_or(0) as usize <= raw.len(),
+            "a field outside its buffer"
+        );
         Self { raw, spans }
     }
 

@@ -80,12 +80,24 @@ pub struct Events {
 impl Events {
     /// A queue that wants to hold at most `limit` bytes of data.
     pub fn new(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self {
+            limit,
+            ..Self::default()
+        }
     }
 
     /// Bytes of body that may be emitted now; 0 while the application has paused.
     pub fn room(&self) -> usize {
-        if self.paused { 0 } else { self.limit.saturating_sub(self.data) }
+        if self.paused {
+            0
+        } else {
+            self.limit.saturating_sub(self.data)
+        }
+    }
+
+    /// Whether so much waits that there is no point in making more yet.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.data > self.limit / 2
     }
 
     /// Emits an event. Body goes through [`Events::data`].
@@ -105,7 +117,11 @@ impl Events {
 
     /// Takes the next event unless the application has paused.
     pub fn pop(&mut self) -> Option<Event> {
-        if self.paused && !matches!(self.queue.front(), Some(Event::Note(_) | Event::WantBody { .. }))
+        if self.paused
+            && !matches!(
+                self.queue.front(),
+                Some(Event::Note(_) | Event::WantBody { .. })
+            )
         {
             return None;
         }
@@ -114,6 +130,24 @@ impl Events {
             self.data -= piece.len();
         }
         Some(event)
+    }
+
+    /// Forgets what the application has not taken.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.data = 0;
+    }
+
+    /// Puts notes in front of what was emitted since the queue had `at` events.
+    pub(crate) fn insert_notes(&mut self, at: usize, notes: impl Iterator<Item = Event>) {
+        for (offset, note) in notes.enumerate() {
+            self.queue.insert((at + offset).min(self.queue.len()), note);
+        }
+    }
+
+    /// Number of events that wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// Whether nothing waits.
@@ -163,7 +197,11 @@ pub struct Body {
 impl Body {
     /// An empty body pipe with that bound, in bytes.
     pub fn new(limit: usize) -> Self {
-        Self { pipe: Pipe::new(limit), wanted: false, asked: false }
+        Self {
+            pipe: Pipe::new(limit),
+            wanted: false,
+            asked: false,
+        }
     }
 
     /// The exchange can use body bytes and has none: the application will be asked once.
@@ -178,6 +216,11 @@ impl Body {
         }
         self.asked = true;
         Some(self.pipe.room())
+    }
+
+    /// Whether the application owes an answer: then nothing moving is not the peer's fault.
+    pub fn is_asked(&self) -> bool {
+        self.asked
     }
 
     /// The application has answered: the next want asks again.

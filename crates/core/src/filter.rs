@@ -99,7 +99,13 @@ impl<'a> Cx<'a> {
         copied: &'a mut u64,
         notes: Option<&'a mut Vec<Note>>,
     ) -> Self {
-        Self { now, wall, pool, copied, notes }
+        Self {
+            now,
+            wall,
+            pool,
+            copied,
+            notes,
+        }
     }
 
     /// An empty buffer with room for `n` bytes.
@@ -115,14 +121,21 @@ impl<'a> Cx<'a> {
     /// Leaves a sentence about what a layer did.
     pub fn note(&mut self, layer: &'static str, text: impl FnOnce() -> String) {
         if let Some(notes) = &mut self.notes {
-            notes.push(Note::Info { layer, text: text() });
+            notes.push(Note::Info {
+                layer,
+                text: text(),
+            });
         }
     }
 
     /// Leaves a copy of bytes that a protocol sent or received.
     pub fn note_bytes(&mut self, sent: bool, body: bool, bytes: &[u8]) {
         if let Some(notes) = &mut self.notes {
-            notes.push(Note::Bytes { sent, body, bytes: bytes.to_vec() });
+            notes.push(Note::Bytes {
+                sent,
+                body,
+                bytes: bytes.to_vec(),
+            });
         }
     }
 

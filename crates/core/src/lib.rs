@@ -10,6 +10,7 @@
 
 mod buf;
 mod driver;
+mod engine;
 mod error;
 mod event;
 mod exchange;
@@ -18,9 +19,13 @@ mod limits;
 mod op;
 mod pipe;
 mod route;
+mod slab;
+mod stack;
+mod timers;
 
 pub use buf::{Buf, Pool, PoolStats};
 pub use driver::{AsyncDriver, Driver};
+pub use engine::{Engine, Options, Output, Stats};
 pub use error::{Culprit, Error, Fault, Reason};
 pub use event::{Event, Fields, Head, Note, Summary, TransferId};
 pub use exchange::{Body, Events, Exchange, Top, Turn};
@@ -29,3 +34,4 @@ pub use limits::{Limits, Timeouts};
 pub use op::{Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind};
 pub use pipe::Pipe;
 pub use route::{Key, LayerKey, Plain, Recipe, Route, Target};
+pub use stack::{Driven, Pumped, Stack};

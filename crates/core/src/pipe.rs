@@ -21,7 +21,13 @@ pub struct Pipe {
 impl Pipe {
     /// A pipe that wants to hold at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { pieces: VecDeque::new(), len: 0, limit, finished: false, moved: 0 }
+        Self {
+            pieces: VecDeque::new(),
+            len: 0,
+            limit,
+            finished: false,
+            moved: 0,
+        }
     }
 
     /// Bytes in the pipe.
@@ -39,7 +45,11 @@ impl Pipe {
     /// Bytes that may still be put in.
     #[inline]
     pub fn room(&self) -> usize {
-        if self.finished { 0 } else { self.limit.saturating_sub(self.len) }
+        if self.finished {
+            0
+        } else {
+            self.limit.saturating_sub(self.len)
+        }
     }
 
     /// The bound, in bytes.
@@ -143,7 +153,10 @@ impl Pipe {
     /// # Panics
     /// If the first piece is shorter.
     pub fn split(&mut self, n: usize) -> Buf {
-        let front = self.pieces.front_mut().expect("Pipe::split of an empty pipe");
+        let front = self
+            .pieces
+            .front_mut()
+            .expect("Pipe::split of an empty pipe");
         let piece = front.split_to(n);
         if front.is_empty() {
             self.pieces.pop_front();
@@ -160,7 +173,10 @@ impl Pipe {
         assert!(n <= self.len, "Pipe::consume beyond its bytes");
         self.took(n);
         while n > 0 {
-            let front = self.pieces.front_mut().expect("len counts what the pieces hold");
+            let front = self
+                .pieces
+                .front_mut()
+                .expect("len counts what the pieces hold");
             let step = n.min(front.len());
             front.advance(step);
             n -= step;
@@ -185,7 +201,10 @@ impl Pipe {
             return 0;
         }
         let mut copied = 0;
-        let fits = self.pieces.front().is_some_and(|front| front.spare() >= n - have);
+        let fits = self
+            .pieces
+            .front()
+            .is_some_and(|front| front.spare() >= n - have);
         if !fits {
             let mut joined = make(n);
             if let Some(front) = self.pieces.pop_front() {
@@ -196,7 +215,10 @@ impl Pipe {
         }
         while self.pieces[0].len() < n {
             let missing = n - self.pieces[0].len();
-            let mut next = self.pieces.remove(1).expect("len counts what the pieces hold");
+            let mut next = self
+                .pieces
+                .remove(1)
+                .expect("len counts what the pieces hold");
             let step = missing.min(next.len());
             self.pieces[0].extend_from_slice(&next[..step]);
             next.advance(step);
@@ -315,7 +337,7 @@ mod tests {
     fn write_fills_spare_room_before_it_takes_a_new_buffer() {
         let mut pipe = Pipe::new(100);
         pipe.write(b"one", |_| Buf::with_capacity(8));
-        pipe.write(b" two six", |n| Buf::with_capacity(n));
+        pipe.write(b" two six", Buf::with_capacity);
         assert_eq!(pipe.pieces(), 2);
         assert_eq!(rest(&mut pipe), b"one two six");
     }

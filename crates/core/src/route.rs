@@ -95,6 +95,8 @@ pub struct Route {
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Route")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }

@@ -39,11 +39,21 @@ impl Block {
             let raw = unsafe { alloc_zeroed(layout) };
             NonNull::new(raw).unwrap_or_else(|| handle_alloc_error(layout))
         };
-        Self::new(Header { owners: AtomicUsize::new(1), memory, capacity, home, foreign: None })
+        Self::new(Header {
+            owners: AtomicUsize::new(1),
+            memory,
+            capacity,
+            home,
+            foreign: None,
+        })
     }
 
     /// Memory that `owner` keeps alive.
-    pub(super) fn foreign(memory: NonNull<u8>, capacity: usize, owner: Box<dyn Any + Send>) -> Self {
+    pub(super) fn foreign(
+        memory: NonNull<u8>,
+        capacity: usize,
+        owner: Box<dyn Any + Send>,
+    ) -> Self {
         Self::new(Header {
             owners: AtomicUsize::new(1),
             memory,
@@ -54,7 +64,9 @@ impl Block {
     }
 
     fn new(header: Header) -> Self {
-        Self { header: NonNull::from(Box::leak(Box::new(header))) }
+        Self {
+            header: NonNull::from(Box::leak(Box::new(header))),
+        }
     }
 
     fn header(&self) -> &Header {
@@ -72,7 +84,9 @@ impl Block {
     pub(super) fn share(&self) -> Self {
         // A count near the top of usize needs more Bufs than memory can hold.
         self.header().owners.fetch_add(1, Ordering::Relaxed);
-        Self { header: self.header }
+        Self {
+            header: self.header,
+        }
     }
 
     /// Whether this is the only reference to memory of our own.
@@ -98,7 +112,8 @@ impl Block {
         (header.memory, header.capacity) = (NonNull::dangling(), 0);
         // SAFETY: `memory` was allocated by the global allocator for `capacity` bytes
         // of alignment 1 (capacity 0 is dangling, as a vector's), all initialized.
-        let mut vec = unsafe { Vec::from_raw_parts(memory.as_ptr(), filled.min(capacity), capacity) };
+        let mut vec =
+            unsafe { Vec::from_raw_parts(memory.as_ptr(), filled.min(capacity), capacity) };
         let result = append(&mut vec);
         let len = vec.len();
         if vec.capacity() != capacity {
@@ -127,13 +142,18 @@ impl Drop for Block {
         if let Some(shelves) = self.header().home.upgrade() {
             self.header().owners.store(1, Ordering::Relaxed);
             // Ownership moves into a fresh Block; this one ends without touching the count again.
-            let revived = Self { header: self.header };
+            let revived = Self {
+                header: self.header,
+            };
             if let Err(full) = shelves.put_back(revived) {
                 full.free();
             }
             return;
         }
-        Self { header: self.header }.free();
+        Self {
+            header: self.header,
+        }
+        .free();
     }
 }
 

@@ -70,7 +70,12 @@ impl Buf {
 
     fn over(block: Block) -> Self {
         let (start, capacity) = block.memory();
-        Self { block, start, len: 0, capacity }
+        Self {
+            block,
+            start,
+            len: 0,
+            capacity,
+        }
     }
 
     /// Filled bytes.
@@ -102,9 +107,7 @@ impl Buf {
     pub fn spare_mut(&mut self) -> &mut [u8] {
         // SAFETY: `start + len .. start + capacity` lies in our own stretch, which
         // is initialized (blocks are allocated zeroed, foreign ones by contract).
-        unsafe {
-            core::slice::from_raw_parts_mut(self.start.as_ptr().add(self.len), self.spare())
-        }
+        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr().add(self.len), self.spare()) }
     }
 
     /// Counts the first `n` bytes of the spare room as filled.
@@ -143,7 +146,12 @@ impl Buf {
     #[inline]
     pub fn split_to(&mut self, n: usize) -> Self {
         assert!(n <= self.len, "Buf::split_to beyond the filled bytes");
-        let front = Self { block: self.block.share(), start: self.start, len: n, capacity: n };
+        let front = Self {
+            block: self.block.share(),
+            start: self.start,
+            len: n,
+            capacity: n,
+        };
         self.advance(n);
         front
     }
@@ -196,7 +204,10 @@ impl Buf {
     /// # Panics
     /// If they do not fit into the spare room.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        assert!(bytes.len() <= self.spare(), "Buf::extend_from_slice beyond the buffer's room");
+        assert!(
+            bytes.len() <= self.spare(),
+            "Buf::extend_from_slice beyond the buffer's room"
+        );
         self.fill_from(bytes);
     }
 }
@@ -237,7 +248,9 @@ impl From<Vec<u8>> for Buf {
     /// Takes the vector's memory over, without a copy.
     fn from(mut bytes: Vec<u8>) -> Self {
         let len = bytes.len();
-        let Some(start) = NonNull::new(bytes.as_mut_ptr()) else { return Self::with_capacity(0) };
+        let Some(start) = NonNull::new(bytes.as_mut_ptr()) else {
+            return Self::with_capacity(0);
+        };
         // SAFETY: the vector's heap memory stays where it is while the box owns it,
         // its first `len` bytes are initialized, and nobody else can reach them.
         let mut buf = unsafe { Self::from_foreign(start, len, Box::new(bytes)) };

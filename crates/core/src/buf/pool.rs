@@ -40,8 +40,13 @@ pub struct PoolStats {
 impl Pool {
     /// A pool that keeps at most `max_kept` bytes for reuse.
     pub fn new(max_kept: usize) -> Self {
-        let shelves = Shelves { max_kept, state: Mutex::new(State::default()) };
-        Self { shelves: Arc::new(shelves) }
+        let shelves = Shelves {
+            max_kept,
+            state: Mutex::new(State::default()),
+        };
+        Self {
+            shelves: Arc::new(shelves),
+        }
     }
 
     /// An empty buffer with room for at least `capacity` bytes.
@@ -118,12 +123,17 @@ impl Drop for State {
     fn drop(&mut self) {
         // The pool is gone: a block must not try to go home, it would find a dead
         // Weak anyway, but freeing here says so.
-        self.free.iter_mut().flat_map(|shelf| shelf.drain(..)).for_each(Block::free);
+        self.free
+            .iter_mut()
+            .flat_map(|shelf| shelf.drain(..))
+            .for_each(Block::free);
     }
 }
 
 impl core::fmt::Debug for State {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("State").field("kept_bytes", &self.kept_bytes).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("kept_bytes", &self.kept_bytes)
+            .finish_non_exhaustive()
     }
 }

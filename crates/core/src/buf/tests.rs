@@ -8,7 +8,11 @@ fn stretches_are_disjoint_and_carry_their_bytes() {
     front[0] = b'X';
     buf[0] = b'Y';
     assert_eq!((&*front, &*buf), (&b"Xbc"[..], &b"Yef"[..]));
-    assert_eq!(front.spare(), 0, "a front stretch cannot grow into its neighbour");
+    assert_eq!(
+        front.spare(),
+        0,
+        "a front stretch cannot grow into its neighbour"
+    );
     assert_eq!(buf.spare(), 4);
 }
 

@@ -1,0 +1,202 @@
+//! One connection: a stack, its socket, and the transfer on top of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::dial::Dial;
+use crate::event::Event;
+use crate::filter::{Cx, Phase};
+use crate::stack::{Driven, Pumped, Stack};
+use crate::timers::Alarm;
+use crate::{Buf, ConnId, Endpoint, Error, Route};
+
+pub(super) struct Conn {
+    pub(super) route: Arc<Route>,
+    pub(super) host: u64,
+    pub(super) state: State,
+    pub(super) socket: Option<ConnId>,
+    pub(super) stack: Stack,
+    pub(super) transfer: Option<u64>,
+    /// Whether it is in the ready queue.
+    pub(super) queued: bool,
+    pub(super) alarm: Alarm,
+    pub(super) remote: Option<Endpoint>,
+    /// Transfers that it has completed.
+    pub(super) served: u32,
+    pub(super) handshake_since: Option<Instant>,
+    pub(super) last_move: Instant,
+    /// Since when the answer's first byte is awaited.
+    pub(super) awaiting_since: Option<Instant>,
+    /// Start of the current low-speed window, and bytes moved in it.
+    pub(super) speed_window: (Instant, u64),
+    /// Until when a `min` hint may keep a receive waiting.
+    pub(super) patience: Option<Instant>,
+    /// The hint kept a receive waiting too long: the next one goes without.
+    pub(super) impatient: bool,
+    pub(super) recv_size: usize,
+    pub(super) send_error: Option<Error>,
+    pub(super) shutdown: bool,
+    /// A send vector between two sends.
+    pub(super) spare_bufs: Vec<Buf>,
+}
+
+pub(super) enum State {
+    /// Resolving and connecting.
+    Dialing(Box<Dial>),
+    /// Carries a transfer.
+    Open,
+    /// Kept for reuse until then.
+    Idle { until: Option<Instant> },
+    /// Says its last words until then, then closes.
+    Closing { until: Instant },
+}
+
+/// How long last words may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// First receive buffer: a TLS record fits.
+pub(super) const SMALL_RECV: usize = 16 * 1024 + 512;
+
+impl Conn {
+    pub(super) fn new(
+        route: Arc<Route>,
+        host: u64,
+        stack: Stack,
+        dial: Dial,
+        now: Instant,
+    ) -> Self {
+        Self {
+            route,
+            host,
+            state: State::Dialing(Box::new(dial)),
+            socket: None,
+            stack,
+            transfer: None,
+            queued: false,
+            alarm: Alarm::default(),
+            remote: None,
+            served: 0,
+            handshake_since: None,
+            last_move: now,
+            awaiting_since: None,
+            speed_window: (now, 0),
+            patience: None,
+            impatient: false,
+            recv_size: SMALL_RECV,
+            send_error: None,
+            shutdown: false,
+            spare_bufs: Vec::new(),
+        }
+    }
+
+    /// Bytes went in or out, or the application came back.
+    pub(super) fn moved_at(&mut self, now: Instant) {
+        self.last_move = now;
+    }
+
+    pub(super) fn start_closing(&mut self, now: Instant) {
+        self.state = State::Closing {
+            until: now + FAREWELL,
+        };
+    }
+}
+
+impl Engine {
+    /// A connection's turn: pump its stack, then see what the socket can do for it.
+    pub(super) fn turn(&mut self, key: u64) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        conn.queued = false;
+        if matches!(conn.state, State::Dialing(_)) {
+            return;
+        }
+        let pumped = self.pump(key);
+        match pumped {
+            Pumped::Blocked | Pumped::Again => {
+                if matches!(pumped, Pumped::Again) {
+                    self.make_ready(key);
+                }
+                self.milestones(key);
+                self.flush(key);
+                self.receive(key);
+                self.after_turn(key);
+            }
+            Pumped::Finished { reusable } => self.finished(key, reusable),
+            Pumped::Failed(error) => self.failed(key, error),
+        }
+    }
+
+    fn pump(&mut self, key: u64) -> Pumped {
+        let (now, wall) = (self.now, self.wall_now());
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Pumped::Blocked;
+        };
+        let rounds = self.limits.steps_per_turn;
+        let copied = &mut self.stats.copied;
+        let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id)) else {
+            let mut cx = Cx::new(now, wall, &self.pool, copied, None);
+            return conn.stack.pump(None, &mut cx, rounds);
+        };
+        let notes = transfer.options.notes.then_some(&mut self.notes);
+        let mut cx = Cx::new(now, wall, &self.pool, copied, notes);
+        let before = transfer.events.len();
+        let driven = Driven {
+            exchange: &mut *transfer.exchange,
+            events: &mut transfer.events,
+            body: &mut transfer.body,
+        };
+        let pumped = conn.stack.pump(Some(driven), &mut cx, rounds);
+        transfer
+            .events
+            .insert_notes(before, self.notes.drain(..).map(Event::Note));
+        if let Some(room) = transfer.body.ask() {
+            transfer.events.emit(Event::WantBody { room });
+        }
+        let id = conn.transfer;
+        if let Some(id) = id {
+            self.announce(id);
+        }
+        pumped
+    }
+
+    /// Notes how far the connection has come, for summaries and timeouts.
+    fn milestones(&mut self, key: u64) {
+        let now = self.now;
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if conn.handshake_since.is_some() && conn.stack.phase() == Phase::Open {
+            conn.handshake_since = None;
+            let layered = conn.stack.layers().next().is_some();
+            if layered
+                && let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id))
+            {
+                transfer.summary.secured = Some(now - transfer.added);
+            }
+        }
+        let awaits = conn
+            .transfer
+            .and_then(|id| self.transfers.get(id))
+            .is_some_and(|transfer| transfer.exchange.awaits_answer());
+        conn.awaiting_since = if awaits {
+            conn.awaiting_since.or(Some(now))
+        } else {
+            None
+        };
+    }
+
+    /// Sees to endings, and sets the alarm for what may come.
+    fn after_turn(&mut self, key: u64) {
+        let Some(conn) = self.conns.get(key) else {
+            return;
+        };
+        match conn.state {
+            State::Closing { .. } => self.finish_closing(key),
+            State::Idle { .. } => self.check_idle(key),
+            _ => {}
+        }
+        self.conn_deadlines(key);
+    }
+}

@@ -1,0 +1,286 @@
+//! Who may connect where: connections per host, idle ones, and the queue for both.
+
+use core::hash::{BuildHasher, Hasher};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::DefaultHasher;
+
+use crate::slab::Slab;
+use crate::{Key, Limits};
+
+/// Keyed by everything that makes a connection different; never searched.
+pub(super) struct Hosts {
+    by_key: HashMap<Key, u64, Seeded>,
+    hosts: Slab<Host>,
+    /// Waiting transfers that only the bound on all connections holds back.
+    queue: BTreeSet<(u64, u64)>,
+    /// Idle connections, the longest idle first: (turn, connection, host).
+    idle: BTreeSet<(u64, u64, u64)>,
+    turn: u64,
+    open: usize,
+    per_host: usize,
+    in_all: usize,
+}
+
+struct Host {
+    key: Key,
+    /// Connections, idle ones included.
+    open: usize,
+    /// Idle connections, the most recent last: (turn, connection).
+    idle: Vec<(u64, u64)>,
+    /// Waiting transfers by rank.
+    waiting: BTreeSet<(u64, u64)>,
+    /// Transfers that know this entry.
+    users: usize,
+}
+
+#[derive(Clone)]
+struct Seeded(u64);
+
+impl BuildHasher for Seeded {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+/// What a transfer that needs a connection gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// This idle connection.
+    Reuse(u64),
+    /// A new connection.
+    Connect,
+    /// A new connection, after this idle one of another host has been closed.
+    Replace(u64),
+    /// A place in the queue.
+    Wait,
+}
+
+impl Hosts {
+    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
+        let bound = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        Self {
+            by_key: HashMap::with_hasher(Seeded(seed)),
+            hosts: Slab::default(),
+            queue: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            turn: 0,
+            open: 0,
+            per_host: bound(limits.connections_per_host),
+            in_all: bound(limits.connections),
+        }
+    }
+
+    /// The entry of a key; held until [`Hosts::leave`].
+    pub(super) fn enter(&mut self, key: &Key) -> u64 {
+        if let Some(id) = self.by_key.get(key)
+            && let Some(host) = self.hosts.get_mut(*id)
+        {
+            host.users += 1;
+            return *id;
+        }
+        let host = Host {
+            key: key.clone(),
+            open: 0,
+            idle: Vec::new(),
+            waiting: BTreeSet::new(),
+            users: 1,
+        };
+        let id = self.hosts.insert(host);
+        self.by_key.insert(key.clone(), id);
+        id
+    }
+
+    /// A transfer has ended.
+    pub(super) fn leave(&mut self, id: u64) {
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.users -= 1;
+        }
+        self.forget_unused(id);
+    }
+
+    fn forget_unused(&mut self, id: u64) {
+        let unused = self
+            .hosts
+            .get(id)
+            .is_some_and(|host| host.users == 0 && host.open == 0);
+        if unused && let Some(host) = self.hosts.remove(id) {
+            self.by_key.remove(&host.key);
+        }
+    }
+
+    /// Gives a transfer a connection, the right to make one, or a place in the queue.
+    pub(super) fn request(&mut self, id: u64, rank: u64, transfer: u64, fresh: bool) -> Grant {
+        if !fresh && let Some(conn) = self.take_idle(id) {
+            return Grant::Reuse(conn);
+        }
+        let Some(host) = self.hosts.get_mut(id) else {
+            return Grant::Wait;
+        };
+        if host.open >= self.per_host {
+            // Its own idle connection is only in the way of one that must be fresh.
+            if let Some(&(_, conn)) = host.idle.last() {
+                return self.replace(id, conn);
+            }
+            host.waiting.insert((rank, transfer));
+            return Grant::Wait;
+        }
+        if self.open >= self.in_all {
+            if let Some(&(_, conn, _)) = self.idle.first() {
+                return self.replace(id, conn);
+            }
+            host.waiting.insert((rank, transfer));
+            self.queue.insert((rank, transfer));
+            return Grant::Wait;
+        }
+        host.open += 1;
+        self.open += 1;
+        Grant::Connect
+    }
+
+    fn replace(&mut self, id: u64, idle: u64) -> Grant {
+        // The idle one gives its place up when it is closed; ours is counted now.
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.open += 1;
+            self.open += 1;
+        }
+        Grant::Replace(idle)
+    }
+
+    fn take_idle(&mut self, id: u64) -> Option<u64> {
+        let (turn, conn) = self.hosts.get_mut(id)?.idle.pop()?;
+        self.idle.remove(&(turn, conn, id));
+        Some(conn)
+    }
+
+    /// A transfer no longer waits.
+    pub(super) fn stop_waiting(&mut self, id: u64, rank: u64, transfer: u64) {
+        self.queue.remove(&(rank, transfer));
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.waiting.remove(&(rank, transfer));
+        }
+    }
+
+    /// A connection is clean: the transfer of its host that gets it now, or none, and it is idle.
+    pub(super) fn put_idle(&mut self, id: u64, conn: u64) -> Option<u64> {
+        let host = self.hosts.get_mut(id)?;
+        if let Some((rank, transfer)) = host.waiting.pop_first() {
+            self.queue.remove(&(rank, transfer));
+            return Some(transfer);
+        }
+        self.turn += 1;
+        host.idle.push((self.turn, conn));
+        self.idle.insert((self.turn, conn, id));
+        None
+    }
+
+    /// An idle connection is not to be given out any more.
+    pub(super) fn remove_idle(&mut self, id: u64, conn: u64) {
+        let Some(host) = self.hosts.get_mut(id) else {
+            return;
+        };
+        if let Some(at) = host.idle.iter().position(|(_, have)| *have == conn) {
+            let (turn, _) = host.idle.remove(at);
+            self.idle.remove(&(turn, conn, id));
+        }
+    }
+
+    /// The connection that has been idle longest.
+    pub(super) fn oldest_idle(&self) -> Option<u64> {
+        self.idle.first().map(|(_, conn, _)| *conn)
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// A connection is gone: its host's first waiting transfer may try again.
+    pub(super) fn closed(&mut self, id: u64) {
+        self.open -= 1;
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.open -= 1;
+            if let Some(&first) = host.waiting.first() {
+                self.queue.insert(first);
+            }
+        }
+        self.forget_unused(id);
+    }
+
+    /// The waiting transfer that should ask again, while there is a place for it:
+    /// a free one, or that of an idle connection.
+    pub(super) fn next_to_ask(&self) -> Option<u64> {
+        let place = self.open < self.in_all || !self.idle.is_empty();
+        self.queue
+            .first()
+            .filter(|_| place)
+            .map(|(_, transfer)| *transfer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Target;
+
+    fn hosts(per_host: usize, in_all: usize) -> Hosts {
+        let mut limits = Limits::default();
+        (limits.connections_per_host, limits.connections) = (per_host, in_all);
+        Hosts::new(&limits, 7)
+    }
+
+    fn key(host: &str) -> Key {
+        let target = Target::Host {
+            host: host.into(),
+            port: 80,
+        };
+        Key {
+            target,
+            local: None,
+            protocol: "http/1.1",
+            layers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_freed_place_goes_to_the_host_that_waits() {
+        let mut hosts = hosts(1, 10);
+        let a = hosts.enter(&key("a"));
+        assert_eq!(hosts.request(a, 1, 100, false), Grant::Connect);
+        assert_eq!(hosts.request(a, 2, 101, false), Grant::Wait);
+        assert_eq!(
+            hosts.put_idle(a, 55),
+            Some(101),
+            "a clean connection goes to who waits"
+        );
+        assert_eq!(hosts.put_idle(a, 55), None);
+        assert_eq!(hosts.request(a, 3, 102, false), Grant::Reuse(55));
+        assert_eq!(hosts.request(a, 4, 103, false), Grant::Wait);
+        hosts.closed(a);
+        assert_eq!(hosts.next_to_ask(), Some(103));
+    }
+
+    #[test]
+    fn the_bound_on_all_connections_replaces_the_longest_idle() {
+        let mut hosts = hosts(0, 2);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(a, 2, 2, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 3, 3, false), Grant::Wait);
+        assert_eq!(hosts.put_idle(a, 70), None);
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Replace(70));
+    }
+
+    #[test]
+    fn entries_without_users_and_connections_are_forgotten() {
+        let mut hosts = hosts(0, 0);
+        let a = hosts.enter(&key("a"));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        hosts.leave(a);
+        assert_eq!(hosts.by_key.len(), 1);
+        hosts.closed(a);
+        assert_eq!(hosts.by_key.len(), 0);
+    }
+}

@@ -1,0 +1,282 @@
+//! A connection's layers, and the pipes between them.
+
+use std::time::Instant;
+
+use crate::exchange::{Body, Events, Exchange, Top, Turn};
+use crate::filter::{Cx, Filter, Phase, Seams, Status};
+use crate::{Error, Pipe};
+
+/// Filters from the socket upward, driven up and then down.
+///
+/// ```text
+///   exchange (http)        from_peer ^   | to_peer
+///   --------------- seam 1 ----------+---+---------
+///   filter (tls)             net_in  ^   | net_out
+///   --------------- seam 0 ----------+---+---------
+///   Recv completion -----------------+   +--> Send operation
+/// ```
+pub struct Stack {
+    filters: Vec<Box<dyn Filter>>,
+    seams: Vec<Seam>,
+    /// The first failure. Layers above the broken one may still use what they have.
+    fault: Option<Error>,
+    broken: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Seam {
+    up: Pipe,
+    down: Pipe,
+}
+
+/// How far a pump came.
+#[derive(Debug)]
+pub enum Pumped {
+    /// Nothing more can be done without input, room, time or the application.
+    Blocked,
+    /// The turn is used up; there is more to do.
+    Again,
+    /// The exchange is complete.
+    Finished {
+        /// Whether the connection is clean.
+        reusable: bool,
+    },
+    /// A layer is broken, and all that could be used before that was used.
+    Failed(Error),
+}
+
+/// The transfer on top of the stack during one pump.
+pub struct Driven<'a> {
+    /// Its protocol.
+    pub exchange: &'a mut dyn Exchange,
+    /// Its events.
+    pub events: &'a mut Events,
+    /// Its request body.
+    pub body: &'a mut Body,
+}
+
+impl Stack {
+    /// A stack of these filters, bottom first, with pipes of `pipe` bytes.
+    pub fn new(filters: Vec<Box<dyn Filter>>, pipe: usize) -> Self {
+        let seam = || Seam {
+            up: Pipe::new(pipe),
+            down: Pipe::new(pipe),
+        };
+        let seams = (0..=filters.len()).map(|_| seam()).collect();
+        Self {
+            filters,
+            seams,
+            fault: None,
+            broken: None,
+        }
+    }
+
+    /// What arrives from the socket.
+    pub fn net_in(&mut self) -> &mut Pipe {
+        &mut self.seams[0].up
+    }
+
+    /// What goes to the socket.
+    pub fn net_out(&mut self) -> &mut Pipe {
+        &mut self.seams[0].down
+    }
+
+    /// Both pipes at the top: from the peer, to the peer.
+    pub fn top(&mut self) -> (&mut Pipe, &mut Pipe) {
+        let seam = self
+            .seams
+            .last_mut()
+            .expect("a stack has at least one seam");
+        (&mut seam.up, &mut seam.down)
+    }
+
+    /// The layers' names, bottom first.
+    pub fn layers(&self) -> impl Iterator<Item = &'static str> {
+        self.filters.iter().map(|filter| filter.layer())
+    }
+
+    /// Handshake as long as any layer is in one.
+    pub fn phase(&self) -> Phase {
+        let handshake = self
+            .filters
+            .iter()
+            .any(|filter| filter.phase() == Phase::Handshake);
+        if handshake {
+            Phase::Handshake
+        } else {
+            Phase::Open
+        }
+    }
+
+    /// The earliest deadline of any layer.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.filters
+            .iter()
+            .filter_map(|filter| filter.deadline())
+            .min()
+    }
+
+    /// The transport failed: layers may use what they have, then the transfer fails with this.
+    pub fn cut(&mut self, error: Error) {
+        self.fault.get_or_insert(error);
+    }
+
+    /// Whether something has failed already.
+    pub fn is_cut(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// Whether more input is what the stack waits for, rather than room above.
+    pub fn is_starved(&self, events: Option<&Events>) -> bool {
+        match self.seams.get(1) {
+            Some(above) => above.up.room() > 0,
+            None => events.is_none_or(|events| events.room() > 0),
+        }
+    }
+
+    /// How many bytes from the socket make waking up worth it, given that the
+    /// exchange is sure to get `expects` more; at least 1, at most `most`.
+    pub fn min(&self, expects: u64, most: usize) -> usize {
+        let queued = self.seams.last().map_or(0, |seam| seam.up.len());
+        let expects = usize::try_from(expects).unwrap_or(usize::MAX);
+        let above = expects.saturating_sub(queued).max(1);
+        let layers = self.filters.iter().zip(&self.seams).rev();
+        let wire = layers.fold(above, |above, (filter, seam)| {
+            filter.min(&seam.up, above).max(1)
+        });
+        wire.clamp(1, most.max(1))
+    }
+
+    /// Drives all layers until nothing moves, at most `rounds` times.
+    pub fn pump(&mut self, mut top: Option<Driven<'_>>, cx: &mut Cx<'_>, rounds: usize) -> Pumped {
+        for _ in 0..rounds.max(1) {
+            let before = self.moved();
+            self.sweep_up(cx);
+            if let Some(driven) = &mut top {
+                match self.drive(driven, cx) {
+                    Ok(Turn::Blocked) => {}
+                    Ok(Turn::Finished { reusable }) => {
+                        self.sweep_down(cx);
+                        return Pumped::Finished {
+                            reusable: reusable && self.fault.is_none(),
+                        };
+                    }
+                    Err(error) => {
+                        self.sweep_down(cx);
+                        return Pumped::Failed(self.fault.take().unwrap_or(error));
+                    }
+                }
+            }
+            self.sweep_down(cx);
+            if self.moved() == before {
+                let held = top.as_ref().is_some_and(|driven| driven.events.room() == 0);
+                if held && !self.top().0.is_empty() {
+                    // The application has not taken what came before the failure.
+                    return Pumped::Blocked;
+                }
+                return self.fault.take().map_or(Pumped::Blocked, Pumped::Failed);
+            }
+        }
+        Pumped::Again
+    }
+
+    fn drive(&mut self, driven: &mut Driven<'_>, cx: &mut Cx<'_>) -> Result<Turn, Error> {
+        let seam = self
+            .seams
+            .last_mut()
+            .expect("a stack has at least one seam");
+        let top = Top {
+            from_peer: &mut seam.up,
+            to_peer: &mut seam.down,
+            events: driven.events,
+            body: driven.body,
+        };
+        let layer = driven.exchange.layer();
+        driven
+            .exchange
+            .pump(top, cx)
+            .map_err(|fault| fault.at(layer))
+    }
+
+    fn sweep_up(&mut self, cx: &mut Cx<'_>) {
+        let mut at = 0;
+        while at < self.filters.len() {
+            if !self.pump_at(at, cx) {
+                at += 1;
+            }
+        }
+    }
+
+    fn sweep_down(&mut self, cx: &mut Cx<'_>) {
+        for at in (0..self.filters.len()).rev() {
+            self.pump_at(at, cx);
+        }
+    }
+
+    /// Pumps one filter; says whether it left, so that another one stands in its place.
+    fn pump_at(&mut self, at: usize, cx: &mut Cx<'_>) -> bool {
+        if self.broken == Some(at) {
+            return false;
+        }
+        let (below, above) = self.seams.split_at_mut(at + 1);
+        let (below, above) = (&mut below[at], &mut above[0]);
+        let seams = Seams {
+            net_in: &mut below.up,
+            net_out: &mut below.down,
+            app_in: &mut above.up,
+            app_out: &mut above.down,
+        };
+        let filter = &mut self.filters[at];
+        match filter.pump(seams, cx) {
+            Ok(Status::Stay) => false,
+            Ok(Status::Leave) => {
+                self.take_out(at);
+                true
+            }
+            Err(fault) => {
+                self.fault.get_or_insert(fault.at(filter.layer()));
+                self.broken.get_or_insert(at);
+                false
+            }
+        }
+    }
+
+    /// Removes a filter whose work is done. What lies on its seams keeps its order:
+    /// opened bytes come before those that are still below it.
+    fn take_out(&mut self, at: usize) {
+        drop(self.filters.remove(at));
+        let mut above = self.seams.remove(at + 1);
+        let below = &mut self.seams[at];
+        let mut up = Pipe::new(below.up.limit());
+        while let Some(piece) = above.up.pop() {
+            up.push(piece);
+        }
+        below.up.drain_into(&mut up);
+        below.up = up;
+        above.down.drain_into(&mut below.down);
+    }
+
+    /// Gives back queue memory of empty pipes: an idle connection holds next to nothing.
+    pub fn shrink(&mut self) {
+        for seam in &mut self.seams {
+            seam.up.shrink();
+            seam.down.shrink();
+        }
+    }
+
+    fn moved(&self) -> u64 {
+        let seams = self
+            .seams
+            .iter()
+            .map(|seam| seam.up.moved().wrapping_add(seam.down.moved()));
+        seams.fold(self.filters.len() as u64, u64::wrapping_add)
+    }
+}
+
+impl core::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Stack")
+            .field("layers", &self.layers().collect::<Vec<_>>())
+            .finish()
+    }
+}
