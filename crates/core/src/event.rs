@@ -31,6 +31,13 @@ pub enum Event {
     Interim(Head),
     /// The answer's head: what comes before the body.
     Head(Head),
+    /// The answer sends the transfer elsewhere, and it goes there; its body is dropped.
+    Redirect {
+        /// The answer's head.
+        head: Head,
+        /// Where it goes, as an absolute URL.
+        location: String,
+    },
     /// A piece of the answer's body, without a copy.
     Data(Buf),
     /// Fields after the body.
@@ -200,6 +207,8 @@ pub struct Summary {
     pub reused: bool,
     /// New connections made, racing ones included.
     pub connects: u32,
+    /// Redirects followed.
+    pub redirects: u32,
     /// Where the connection led.
     pub remote: Option<Endpoint>,
 }

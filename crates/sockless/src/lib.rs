@@ -1,1 +1,62 @@
+//! The transfer library for programs that own their I/O.
+//!
+//! sockless never touches a socket. It says *"receive from connection 23 into this
+//! buffer and tell me when you are done"*; your program does that on the engine it
+//! owns (io_uring, IOCP, POSIX AIO, Boost.Asio, …) and says *"done, 1448 bytes"*.
+//!
+//! Three ways to use it, from simple to complete control:
+//!
+//! - [`fetch`] and [`run`]: a ready-made driver and a loop of ten lines.
+//! - [`Client`]: `async`/`await` on any runtime, over an object-safe driver trait.
+//! - [`Session::poll`] and [`Session::complete`] in a loop of your own: the example
+//!   `own_loop` does that with an io_uring of the application's.
+//!
+//! ```no_run
+//! use sockless::{Config, Request, Session, drivers::Uring, fetch};
+//! use std::time::{Instant, SystemTime};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut session = Session::new(Config::default(), Instant::now(), SystemTime::now(), 1)?;
+//! let mut driver = Uring::new()?;
+//! let response = fetch(&mut session, &mut driver, Request::get("https://localhost/")?)?;
+//! println!("{} {}", response.head.code, response.body.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-native-roots`, `drivers`. Without
+//! any of them this crate is the engine alone.
 
+#[cfg(feature = "http")]
+mod client;
+#[cfg(feature = "http")]
+mod plan;
+#[cfg(feature = "http")]
+mod redirect;
+#[cfg(feature = "http")]
+mod request;
+#[cfg(feature = "http")]
+mod run;
+#[cfg(feature = "http")]
+mod session;
+
+pub use sockless_core as core;
+pub use sockless_core::{
+    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fields, Head,
+    Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts, TransferId,
+};
+
+#[cfg(feature = "http")]
+pub use client::{Client, Incoming};
+#[cfg(feature = "http")]
+pub use request::{Body, Redirects, Request};
+#[cfg(feature = "http")]
+pub use run::{Response, fetch, run};
+#[cfg(feature = "http")]
+pub use session::{Config, Session};
+#[cfg(feature = "drivers")]
+pub use sockless_drivers as drivers;
+#[cfg(feature = "http")]
+pub use sockless_http as http;
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+pub use sockless_tls as tls;

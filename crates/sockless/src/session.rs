@@ -1,0 +1,380 @@
+//! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
+
+use core::net::IpAddr;
+use std::collections::HashMap;
+use std::io::Result as IoResult;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use sockless_core::{
+    Buf, Culprit, Engine, Error, Event, Fault, Head, Limits, Op, Output, Reason, Route, Stats,
+    TransferId,
+};
+
+use crate::plan;
+use crate::redirect;
+use crate::request::{Body, Request};
+
+/// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
+const REDIRECT_BODY: u64 = 64 * 1024;
+
+/// Pieces of a body from memory.
+const BODY_PIECE: usize = 64 * 1024;
+
+/// What all transfers of a session share.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// Bounds of the engine.
+    pub limits: Limits,
+    /// Addresses for host and port, instead of asking a resolver.
+    pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
+    #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+    tls: Option<Arc<sockless_tls::Client>>,
+}
+
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+impl Config {
+    /// Sets the TLS settings; the default trusts the roots of webpki-roots.
+    ///
+    /// # Errors
+    /// The settings contradict each other.
+    pub fn with_tls(mut self, tls: sockless_tls::Config) -> Result<Self, Error> {
+        self.tls = Some(tls.build().map_err(|fault| fault.at("tls"))?);
+        Ok(self)
+    }
+
+    pub(crate) fn tls(&self) -> Result<Arc<sockless_tls::Client>, Error> {
+        self.tls.clone().ok_or_else(|| {
+            let what = "no TLS settings";
+            Fault::new(Culprit::Misuse, Reason::Unsupported, what).at("tls")
+        })
+    }
+}
+
+/// An [`Engine`] that understands URLs.
+///
+/// It is driven exactly like the engine: [`Session::poll`] until it says
+/// [`Output::Wait`], [`Session::complete`] for each operation that is done.
+pub struct Session {
+    engine: Engine,
+    config: Config,
+    /// By the engine's id of the current hop.
+    jobs: HashMap<TransferId, Job>,
+    /// The current hop of a transfer that was redirected.
+    hops: HashMap<TransferId, TransferId>,
+    /// The last route, for the next request to the same place.
+    routes: HashMap<RouteName, Arc<Route>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct RouteName {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
+    unix: Option<std::path::PathBuf>,
+    local: Option<IpAddr>,
+}
+
+/// Routes kept ready; beyond, all are made anew.
+const MAX_ROUTES: usize = 1024;
+
+struct Job {
+    request: Request,
+    /// The id that the application knows.
+    id: TransferId,
+    started: Instant,
+    redirects: u32,
+    /// This hop's answer leads on to there.
+    next: Option<(u16, url::Url)>,
+    discarded: u64,
+    body_at: usize,
+    body_used: bool,
+    /// Why we ended it ourselves.
+    failure: Option<Error>,
+}
+
+impl Session {
+    /// A session at the monotonic time `now`, which is `wall` on the wall clock. `seed`
+    /// should be unpredictable ([`Engine::new`]).
+    ///
+    /// # Errors
+    /// The TLS settings cannot be built.
+    pub fn new(
+        config: Config,
+        now: Instant,
+        wall: SystemTime,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+        let config = match config.tls {
+            Some(_) => config,
+            None => config.with_tls(default_tls())?,
+        };
+        Ok(Self {
+            engine: Engine::new(config.limits.clone(), now, wall, seed),
+            config,
+            jobs: HashMap::new(),
+            hops: HashMap::new(),
+            routes: HashMap::new(),
+        })
+    }
+
+    /// Starts a transfer.
+    ///
+    /// # Errors
+    /// The request cannot be sent at all; what goes wrong later arrives as an event.
+    pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
+        let id = self.add(&request)?;
+        let job = Job {
+            request,
+            id,
+            started: now,
+            redirects: 0,
+            next: None,
+            discarded: 0,
+            body_at: 0,
+            body_used: false,
+            failure: None,
+        };
+        self.jobs.insert(id, job);
+        Ok(id)
+    }
+
+    fn add(&mut self, request: &Request) -> Result<TransferId, Error> {
+        let exchange = plan::exchange(request)?;
+        let route = self.route(request)?;
+        Ok(self.engine.add(route, Box::new(exchange), request.options.clone()))
+    }
+
+    fn route(&mut self, request: &Request) -> Result<Arc<Route>, Error> {
+        let name = RouteName {
+            scheme: request.url.scheme().to_owned(),
+            host: plan::bare_host(&request.url),
+            port: request.url.port(),
+            unix: request.unix.clone(),
+            local: request.local,
+        };
+        if let Some(route) = self.routes.get(&name) {
+            return Ok(Arc::clone(route));
+        }
+        let route = plan::route(request, &self.config)?;
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(name, Arc::clone(&route));
+        Ok(route)
+    }
+
+    /// The next thing to do; call it until it says [`Output::Wait`].
+    pub fn poll(&mut self, now: Instant) -> Output {
+        loop {
+            match self.engine.poll(now) {
+                Output::Event(hop, event) => {
+                    if let Some((id, event)) = self.event(now, hop, event) {
+                        return Output::Event(id, event);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Takes a completion; all work happens in [`Session::poll`].
+    pub fn complete(&mut self, now: Instant, op: Op, result: IoResult<usize>) {
+        self.engine.complete(now, op, result);
+    }
+
+    /// Gives request body; see [`Engine::send_body`].
+    ///
+    /// # Errors
+    /// The transfer is gone or did not ask; then the piece comes back.
+    pub fn send_body(&mut self, id: TransferId, piece: Buf) -> Result<(), (Error, Buf)> {
+        let hop = self.hop(id);
+        self.engine.send_body(hop, piece)?;
+        if let Some(job) = self.jobs.get_mut(&hop) {
+            job.body_used = true;
+        }
+        Ok(())
+    }
+
+    /// Says that the request body is complete.
+    ///
+    /// # Errors
+    /// The transfer is gone.
+    pub fn finish_body(&mut self, id: TransferId) -> Result<(), Error> {
+        self.engine.finish_body(self.hop(id))
+    }
+
+    /// Holds an answer back; see [`Engine::pause`].
+    pub fn pause(&mut self, id: TransferId) {
+        self.engine.pause(self.hop(id));
+    }
+
+    /// Lets a paused transfer go on.
+    pub fn resume(&mut self, id: TransferId) {
+        self.engine.resume(self.hop(id));
+    }
+
+    /// Ends a transfer at once; its `Done` event follows.
+    pub fn cancel(&mut self, id: TransferId) {
+        let hop = self.hop(id);
+        if let Some(job) = self.jobs.get_mut(&hop) {
+            job.next = None;
+        }
+        self.engine.cancel(hop);
+    }
+
+    /// Counts, and what is held now.
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// Where buffers for request bodies come from.
+    pub fn pool(&self) -> &sockless_core::Pool {
+        self.engine.pool()
+    }
+
+    /// Closes all kept connections.
+    pub fn close_idle(&mut self) {
+        self.engine.close_idle();
+    }
+
+    /// The layers of a transfer's connection, bottom first.
+    pub fn layers(&self, id: TransferId) -> Vec<&'static str> {
+        self.engine.layers(self.hop(id))
+    }
+
+    /// Transfers that have not ended.
+    pub fn active(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn hop(&self, id: TransferId) -> TransferId {
+        self.hops.get(&id).copied().unwrap_or(id)
+    }
+
+    /// Looks at an event of a hop; gives on what concerns the application.
+    fn event(&mut self, now: Instant, hop: TransferId, event: Event) -> Option<(TransferId, Event)> {
+        let Some(job) = self.jobs.get_mut(&hop) else { return Some((hop, event)) };
+        let id = job.id;
+        match event {
+            Event::Head(head) => self.head(hop, head).map(|event| (id, event)),
+            Event::Data(piece) if job.next.is_some() || job.failure.is_some() => {
+                job.discarded += piece.len() as u64;
+                if job.discarded > REDIRECT_BODY {
+                    self.engine.cancel(hop);
+                }
+                None
+            }
+            Event::Trailers(_) if job.next.is_some() => None,
+            Event::WantBody { .. } if matches!(job.request.body, Body::Bytes(_)) => {
+                self.feed(hop);
+                None
+            }
+            Event::Done { outcome, summary } => self.done(now, hop, outcome, summary),
+            other => Some((id, other)),
+        }
+    }
+
+    fn head(&mut self, hop: TransferId, head: Head) -> Option<Event> {
+        let Some(job) = self.jobs.get_mut(&hop) else { return Some(Event::Head(head)) };
+        let Some(max) = job.request.redirects.follow else { return Some(Event::Head(head)) };
+        match redirect::location(&job.request.url, &head) {
+            Ok(None) => Some(Event::Head(head)),
+            Ok(Some(_)) if job.redirects >= max => {
+                job.failure = Some(redirect::too_many(max));
+                self.engine.cancel(hop);
+                Some(Event::Head(head))
+            }
+            Ok(Some(to)) => {
+                let location = to.to_string();
+                job.next = Some((head.code, to));
+                Some(Event::Redirect { head, location })
+            }
+            Err(error) => {
+                job.failure = Some(error);
+                self.engine.cancel(hop);
+                Some(Event::Head(head))
+            }
+        }
+    }
+
+    /// Hands the next piece of a body from memory over.
+    fn feed(&mut self, hop: TransferId) {
+        let Some(job) = self.jobs.get_mut(&hop) else { return };
+        let Body::Bytes(bytes) = &job.request.body else { return };
+        let rest = bytes.get(job.body_at..).unwrap_or_default();
+        let step = rest.len().min(BODY_PIECE);
+        if step > 0 {
+            let mut piece = self.engine.pool().take(step);
+            piece.extend_from_slice(&rest[..step]);
+            if self.engine.send_body(hop, piece).is_err() {
+                return;
+            }
+            job.body_at += step;
+        }
+        if job.body_at == bytes.len() {
+            // Fails only when the transfer is over: then nobody wants the end.
+            let _ = self.engine.finish_body(hop);
+        }
+    }
+
+    fn done(
+        &mut self,
+        now: Instant,
+        hop: TransferId,
+        outcome: Result<(), Error>,
+        mut summary: Box<sockless_core::Summary>,
+    ) -> Option<(TransferId, Event)> {
+        let mut job = self.jobs.remove(&hop)?;
+        let cut_short = job.discarded > REDIRECT_BODY;
+        let outcome = match (job.failure.take(), outcome) {
+            (Some(failure), _) => Err(failure),
+            (None, Err(error)) if !(cut_short && job.next.is_some()) => Err(error),
+            _ => Ok(()),
+        };
+        let outcome = match (outcome, job.next.take()) {
+            (Ok(()), Some((code, to))) => match self.follow(job, code, to) {
+                Ok(()) => return None,
+                Err((rest, error)) => {
+                    job = *rest;
+                    Err(error)
+                }
+            },
+            (outcome, _) => outcome,
+        };
+        self.hops.remove(&job.id);
+        summary.total = now.duration_since(job.started);
+        summary.redirects = job.redirects;
+        Some((job.id, Event::Done { outcome, summary }))
+    }
+
+    /// Starts the next hop of a redirected transfer.
+    fn follow(&mut self, job: Job, code: u16, to: url::Url) -> Result<(), (Box<Job>, Error)> {
+        let request = match redirect::next(job.request.clone(), code, to, job.body_used) {
+            Ok(request) => request,
+            Err(error) => return Err((Box::new(job), error)),
+        };
+        let hop = match self.add(&request) {
+            Ok(hop) => hop,
+            Err(error) => return Err((Box::new(job), error)),
+        };
+        self.hops.insert(job.id, hop);
+        let redirects = job.redirects + 1;
+        let job = Job { request, redirects, discarded: 0, body_at: 0, ..job };
+        self.jobs.insert(hop, job);
+        Ok(())
+    }
+}
+
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+fn default_tls() -> sockless_tls::Config {
+    sockless_tls::Config::new(sockless_tls::Roots::webpki()).alpn(["http/1.1"])
+}
+
+impl core::fmt::Debug for Session {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Session").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}

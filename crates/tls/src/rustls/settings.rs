@@ -1,0 +1,148 @@
+//! From a [`Config`] to rustls's settings.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::ServerVerifier;
+use rustls::crypto::{CryptoProvider, Identity};
+use rustls::enums::ApplicationProtocol;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use sockless_core::{Culprit, Fault, Filter, Reason};
+
+use super::clock::PumpTime;
+use super::filter::TlsFilter;
+use super::verify::{Full, Insecure};
+use crate::config::{ClientIdentity, SharedKeyLog, bad};
+use crate::{Config, Provider, Roots, Verify, Version};
+
+/// What all connections of a client share.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    config: Arc<ClientConfig>,
+}
+
+impl Settings {
+    pub(crate) fn new(from: Config) -> Result<Self, Fault> {
+        let provider = Arc::new(cryptography(&from)?);
+        let verifier: Arc<dyn ServerVerifier> = match from.verify {
+            Verify::Full => Arc::new(Full::new(root_store(&from.roots)?, &provider)?),
+            Verify::Insecure => Arc::new(Insecure(provider.signature_verification_algorithms)),
+        };
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(PumpTime))
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let config = match from.identity {
+            Some(ClientIdentity { chain, key }) => {
+                let identity = Identity::from_cert_chain(chain).map_err(rustls::Error::from);
+                identity
+                    .and_then(|id| builder.with_client_auth_cert(Arc::new(id), key))
+                    .map_err(|error| {
+                        bad(format!("the client certificate cannot be used: {error}"))
+                            .remedy("check that the key belongs to the chain's first certificate")
+                    })
+            }
+            None => builder
+                .with_no_client_auth()
+                .map_err(|error| bad(format!("the TLS settings cannot work: {error}"))),
+        };
+        let mut config = config?;
+        config.alpn_protocols = from
+            .alpn
+            .into_iter()
+            .map(|name| ApplicationProtocol::from(&*name).to_owned())
+            .collect();
+        config.enable_sni = from.sni;
+        config.resumption = match from.sessions {
+            0 => Resumption::disabled(),
+            servers => Resumption::in_memory_sessions(servers),
+        };
+        if let Some(log) = from.key_log {
+            config.key_log = Arc::new(log);
+        }
+        Ok(Self {
+            config: Arc::new(config),
+        })
+    }
+
+    pub(crate) fn filter(&self, server_name: &str) -> Result<Box<dyn Filter>, Fault> {
+        let name = ServerName::try_from(server_name).map_err(|_| {
+            let shown = server_name.escape_default();
+            Fault::new(
+                Culprit::Misuse,
+                Reason::BadUrl,
+                format!("\"{shown}\" is neither a host name nor an address"),
+            )
+        })?;
+        Ok(Box::new(TlsFilter::new(
+            Arc::clone(&self.config),
+            name.to_owned(),
+        )))
+    }
+}
+
+/// The provider, cut down to the versions that are wanted.
+fn cryptography(from: &Config) -> Result<CryptoProvider, Fault> {
+    let mut provider = match from.provider.or_else(first_provider) {
+        #[cfg(feature = "aws-lc-rs")]
+        Some(Provider::AwsLcRs) => rustls_aws_lc_rs::DEFAULT_PROVIDER,
+        #[cfg(feature = "ring")]
+        Some(Provider::Ring) => rustls_ring::DEFAULT_PROVIDER,
+        missing => {
+            let what = match missing {
+                Some(provider) => format!("the provider {provider:?} is not built in"),
+                None => "no cryptography provider is built in".to_owned(),
+            };
+            return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what)
+                .remedy("build with the feature aws-lc-rs or ring"));
+        }
+    };
+    if from.max < Version::Tls13 {
+        provider.tls13_cipher_suites = Cow::Borrowed(&[]);
+    }
+    if from.min > Version::Tls12 {
+        provider.tls12_cipher_suites = Cow::Borrowed(&[]);
+    }
+    Ok(provider)
+}
+
+fn first_provider() -> Option<Provider> {
+    if cfg!(feature = "aws-lc-rs") {
+        Some(Provider::AwsLcRs)
+    } else if cfg!(feature = "ring") {
+        Some(Provider::Ring)
+    } else {
+        None
+    }
+}
+
+fn root_store(roots: &Roots) -> Result<RootCertStore, Fault> {
+    let mut store = RootCertStore::empty();
+    #[cfg(feature = "webpki-roots")]
+    if roots.webpki {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    // Large collections hold certificates that no strict parser takes; skipping one
+    // of them trusts fewer, never more.
+    store.add_parsable_certificates(roots.lenient.iter().cloned());
+    for certificate in &roots.given {
+        store.add(certificate.clone()).map_err(|error| {
+            bad(format!(
+                "a certificate given as trusted root cannot be used: {error}"
+            ))
+        })?;
+    }
+    Ok(store)
+}
+
+impl rustls::KeyLog for SharedKeyLog {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        self.0
+            .line(&format!("{label} {} {}", hex(client_random), hex(secret)));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

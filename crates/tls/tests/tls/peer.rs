@@ -1,0 +1,322 @@
+//! Both ends of a connection in memory: the filter, and a server that this crate did not write.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test must start its Instants somewhere"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::cipher::OutboundPlain;
+use rustls::crypto::{CryptoProvider, Identity};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
+use sockless_core::{Buf, Cx, Fault, Filter, Note, Pipe, Pool, Seams};
+use sockless_tls::{Client, Config, Roots};
+
+pub const LIMIT: usize = 64 * 1024;
+
+/// The wall clock of all tests: January 2027.
+pub fn wall() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// A certificate authority, and what it issues.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate chain and its key.
+pub struct Issued {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: KeyPair,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub fn roots(&self) -> Roots {
+        let mut roots = Roots::empty();
+        roots.add_der(&self.der());
+        roots
+    }
+
+    pub fn issue(&self, names: &[&str]) -> Issued {
+        self.issue_with(names, |_| ())
+    }
+
+    pub fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Issued {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let chain = vec![params.signed_by(&key, &self.0).unwrap().der().clone()];
+        Issued { chain, key }
+    }
+}
+
+impl Issued {
+    pub fn key_der(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+    }
+
+    pub fn pem(&self) -> String {
+        let body = pem_body(&self.chain[0]);
+        format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
+    }
+
+    /// Settings of a server with this certificate.
+    pub fn server(&self, provider: CryptoProvider) -> ServerConfig {
+        let identity = Arc::new(Identity::from_cert_chain(self.chain.clone()).unwrap());
+        ServerConfig::builder(Arc::new(provider))
+            .with_no_client_auth()
+            .with_single_cert(identity, self.key_der())
+            .unwrap()
+    }
+}
+
+fn pem_body(der: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for (i, group) in der.chunks(3).enumerate() {
+        let bits = group
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        let bits = bits << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            let shown = digit <= group.len();
+            text.push(if shown {
+                DIGITS[bits >> (18 - 6 * digit) & 63] as char
+            } else {
+                '='
+            });
+        }
+        if i % 16 == 15 {
+            text.push('\n');
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The filter with its four pipes.
+pub struct Local {
+    pub filter: Box<dyn Filter>,
+    pub net_in: Pipe,
+    pub net_out: Pipe,
+    pub app_in: Pipe,
+    pub app_out: Pipe,
+    pub pool: Pool,
+    pub copied: u64,
+    pub wall: SystemTime,
+    pub notes: Vec<Note>,
+    pub started: Instant,
+}
+
+impl Local {
+    pub fn new(client: &Client, name: &str) -> Self {
+        let pipe = || Pipe::new(LIMIT);
+        Self {
+            filter: client.filter(name).unwrap(),
+            net_in: pipe(),
+            net_out: pipe(),
+            app_in: pipe(),
+            app_out: pipe(),
+            pool: Pool::default(),
+            copied: 0,
+            wall: wall(),
+            notes: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    pub fn pump(&mut self) -> Result<(), Fault> {
+        let io = Seams {
+            net_in: &mut self.net_in,
+            net_out: &mut self.net_out,
+            app_in: &mut self.app_in,
+            app_out: &mut self.app_out,
+        };
+        let notes = Some(&mut self.notes);
+        let mut cx = Cx::new(self.started, self.wall, &self.pool, &mut self.copied, notes);
+        self.filter.pump(io, &mut cx).map(|_| ())
+    }
+
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.net_in.push(Buf::from(bytes));
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.app_out.push(Buf::from(bytes));
+    }
+
+    pub fn note(&self) -> String {
+        let texts = self.notes.iter().filter_map(|note| match note {
+            Note::Info { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Takes everything out of a pipe.
+pub fn drain(pipe: &mut Pipe) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(piece) = pipe.pop() {
+        all.extend_from_slice(&piece);
+    }
+    all
+}
+
+/// The other end.
+pub struct Remote {
+    pub connection: Connection<ServerSide, Tcp>,
+    unread: Vec<u8>,
+    /// Towards the client.
+    pub out: Vec<u8>,
+    /// Opened.
+    pub got: Vec<u8>,
+    pub closed: bool,
+    pub error: Option<rustls::Error>,
+}
+
+impl Remote {
+    pub fn new(config: &Arc<ServerConfig>) -> Self {
+        Self {
+            connection: Connection::<ServerSide, Tcp>::new(Arc::clone(config)).unwrap(),
+            unread: Vec::new(),
+            out: Vec::new(),
+            got: Vec::new(),
+            closed: false,
+            error: None,
+        }
+    }
+
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+        let mut input = SliceInput::new(&mut self.unread);
+        match self
+            .connection
+            .read_tls(&mut input, &mut self.out)
+            .handle_all(&mut self.got)
+        {
+            Ok(state) => self.closed |= state.peer_has_closed(),
+            Err(error) => self.error = Some(error),
+        }
+        let used = input.into_used();
+        self.unread.drain(..used);
+    }
+
+    pub fn write(&mut self, plain: &[u8]) {
+        self.connection
+            .write(OutboundPlain::Single(plain), &mut self.out)
+            .unwrap();
+    }
+
+    pub fn close(&mut self) {
+        self.connection.send_close_notify(&mut self.out).unwrap();
+    }
+
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+}
+
+/// Lets both ends talk until neither has anything to say.
+pub fn settle(local: &mut Local, remote: &mut Remote) -> Result<(), Fault> {
+    settle_cut(local, remote, usize::MAX)
+}
+
+/// The same with the bytes in both directions cut into pieces of `cut`.
+pub fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> Result<(), Fault> {
+    loop {
+        let went = local.pump();
+        let sent = drain(&mut local.net_out);
+        sent.chunks(cut).for_each(|piece| remote.receive(piece));
+        went?;
+        let answer = remote.take();
+        if sent.is_empty() && answer.is_empty() {
+            return Ok(());
+        }
+        for piece in answer.chunks(cut) {
+            local.feed(piece);
+            let went = local.pump();
+            remote.receive(&drain(&mut local.net_out));
+            went?;
+        }
+    }
+}
+
+/// An authority, its server for `example.com`, and a client that trusts it.
+pub struct World {
+    pub authority: Authority,
+    pub server: Arc<ServerConfig>,
+    pub client: Arc<Client>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(rustls_aws_lc_rs::DEFAULT_PROVIDER)
+    }
+
+    /// The server's provider decides on the version.
+    pub fn with(provider: CryptoProvider) -> Self {
+        let authority = Authority::new("sockless test authority");
+        let server = Arc::new(authority.issue(&["example.com"]).server(provider));
+        let client = Config::new(authority.roots()).build().unwrap();
+        Self {
+            authority,
+            server,
+            client,
+        }
+    }
+
+    pub fn pair(&self) -> (Local, Remote) {
+        (
+            Local::new(&self.client, "example.com"),
+            Remote::new(&self.server),
+        )
+    }
+
+    /// A pair with its handshake, tickets included, behind it.
+    pub fn connected(&self) -> (Local, Remote) {
+        let (mut local, mut remote) = self.pair();
+        settle(&mut local, &mut remote).unwrap();
+        local.copied = 0;
+        (local, remote)
+    }
+}
+
+/// One world per version.
+pub fn both_versions() -> [World; 2] {
+    [
+        rustls_aws_lc_rs::DEFAULT_TLS12_PROVIDER,
+        rustls_aws_lc_rs::DEFAULT_TLS13_PROVIDER,
+    ]
+    .map(World::with)
+}
+
+/// Bytes that differ from their neighbours.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
+}
