@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
-use sockless_core::{Fault, Filter};
-use sockless_core::{Error, Key, LayerKey, Plain, Recipe, Route, Target};
+use sockless_core::Filter;
+use sockless_core::{Error, Fault, Key, LayerKey, Plain, Recipe, Route, Target};
 use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding, basic_credentials};
 
 use crate::request::{Body, Request};
@@ -15,7 +15,7 @@ const USER_AGENT: &str = concat!("sockless/", env!("CARGO_PKG_VERSION"));
 
 /// The exchange that carries a request out.
 pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
-    let at_http = |fault: sockless_core::Fault| fault.at("http");
+    let at_http = |fault: Fault| fault.at("http");
     let url = &request.url;
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -42,7 +42,8 @@ pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
     if let Some((user, password)) = &request.credentials
         && named("authorization").is_none()
     {
-        http = http.field("Authorization", basic_credentials(user, password)).map_err(at_http)?;
+        let basic = basic_credentials(user, password).map_err(at_http)?;
+        http = http.field("Authorization", basic).map_err(at_http)?;
     }
     for (name, value) in &request.fields {
         if !value.is_empty() && !name.eq_ignore_ascii_case("host") {
@@ -98,7 +99,7 @@ fn secured(host: &str, config: &Config) -> Result<Layers, Error> {
 
 #[cfg(not(any(feature = "tls-rustls", feature = "tls-ring")))]
 fn secured(_host: &str, _config: &Config) -> Result<Layers, Error> {
-    use sockless_core::{Culprit, Fault, Reason};
+    use sockless_core::{Culprit, Reason};
     let what = "https is not built in";
     Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what).at("url"))
 }
