@@ -11,7 +11,10 @@ use std::time::{Instant, SystemTime};
 
 use sockless::{Client, Config, Request, Session, drivers};
 
-#[allow(clippy::disallowed_methods, reason = "an application: the clock is its own")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an application: the clock is its own"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("usage: async_get URL")?;
     let seed = u64::from(std::process::id());
@@ -27,7 +30,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         while let Some(piece) = second.next().await? {
             bytes += piece.len();
         }
-        println!("second: {:?}, {bytes} bytes; the first was dropped half way", second.head);
+        println!(
+            "second: {:?}, {bytes} bytes; the first was dropped half way",
+            second.head
+        );
         Ok::<_, sockless::Error>(())
     };
     let (done, worked) = block_on(both(transfers, work));
@@ -40,10 +46,14 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
     let (mut a, mut b) = (pin!(a), pin!(b));
     let (mut left, mut right) = (None, None);
     std::future::poll_fn(move |cx| {
-        if left.is_none() && let Poll::Ready(done) = a.as_mut().poll(cx) {
+        if left.is_none()
+            && let Poll::Ready(done) = a.as_mut().poll(cx)
+        {
             left = Some(done);
         }
-        if right.is_none() && let Poll::Ready(done) = b.as_mut().poll(cx) {
+        if right.is_none()
+            && let Poll::Ready(done) = b.as_mut().poll(cx)
+        {
             right = Some(done);
         }
         match (left.take(), right.take()) {

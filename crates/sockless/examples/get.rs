@@ -8,21 +8,31 @@ use std::time::{Instant, SystemTime};
 use sockless::tls::Roots;
 use sockless::{Config, Driver, Error, Request, Session, drivers, fetch, tls};
 
-#[allow(clippy::disallowed_methods, reason = "an application: clock and files are its own")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an application: clock and files are its own"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().ok_or("usage: get URL [CA.pem]")?;
     let mut config = Config::default();
     if let Some(path) = args.next() {
         let mut roots = Roots::empty();
-        roots.add_pem(&std::fs::read(path)?).map_err(|fault| fault.at("tls"))?;
+        roots
+            .add_pem(&std::fs::read(path)?)
+            .map_err(|fault| fault.at("tls"))?;
         config = config.with_tls(tls::Config::new(roots).alpn(["http/1.1"]))?;
     }
     let seed = u64::from(std::process::id());
     let mut session = Session::new(config, Instant::now(), SystemTime::now(), seed)?;
     let mut driver = driver()?;
     let response = fetch(&mut session, &mut *driver, Request::get(&url)?)?;
-    eprintln!("{:?}, {} bytes in {:?}", response.head, response.body.len(), response.summary.total);
+    eprintln!(
+        "{:?}, {} bytes in {:?}",
+        response.head,
+        response.body.len(),
+        response.summary.total
+    );
     std::io::stdout().write_all(&response.body)?;
     Ok(())
 }

@@ -6,7 +6,10 @@ use std::time::{Instant, SystemTime};
 
 use sockless::{Config, Event, Request, Session, drivers, run};
 
-#[allow(clippy::disallowed_methods, reason = "an application: the clock is its own")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an application: the clock is its own"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let url = args.next().ok_or("usage: many URL [COUNT]")?;
@@ -24,14 +27,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut good, mut bytes, mut connects) = (0, 0, 0);
     run(&mut session, &mut driver, |_, id, event| match event {
         Event::Data(piece) => bytes += piece.len(),
-        Event::Done { outcome: Ok(()), summary } => {
+        Event::Done {
+            outcome: Ok(()),
+            summary,
+        } => {
             good += 1;
             connects += summary.connects;
         }
-        Event::Done { outcome: Err(error), .. } => eprintln!("{id:?}: {error}"),
+        Event::Done {
+            outcome: Err(error),
+            ..
+        } => eprintln!("{id:?}: {error}"),
         _ => {}
     })?;
     let took = began.elapsed();
     println!("{good} of {count} transfers, {bytes} bytes, {connects} connections, {took:?}");
-    if good == count { Ok(()) } else { Err("some transfers failed".into()) }
+    if good == count {
+        Ok(())
+    } else {
+        Err("some transfers failed".into())
+    }
 }

@@ -32,11 +32,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::default();
     if let Some(path) = args.next() {
         let mut roots = Roots::empty();
-        roots.add_pem(&std::fs::read(path)?).map_err(|fault| fault.at("tls"))?;
+        roots
+            .add_pem(&std::fs::read(path)?)
+            .map_err(|fault| fault.at("tls"))?;
         config = config.with_tls(tls::Config::new(roots).alpn(["http/1.1"]))?;
     }
     let now = Instant::now();
-    let mut session = Session::new(config, now, SystemTime::now(), u64::from(std::process::id()))?;
+    let mut session = Session::new(
+        config,
+        now,
+        SystemTime::now(),
+        u64::from(std::process::id()),
+    )?;
     let mut engine = MyEngine::new()?;
     session.start(now, Request::get(&url)?)?;
 
@@ -52,7 +59,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
     }
-    println!("{bytes} bytes by sockless, {} heartbeats of my own", engine.heart.beats);
+    println!(
+        "{bytes} bytes by sockless, {} heartbeats of my own",
+        engine.heart.beats
+    );
     Ok(result.unwrap_or(Ok(()))?)
 }
 
@@ -94,7 +104,13 @@ impl MyEngine {
     fn new() -> io::Result<Self> {
         let (write, read) = UnixStream::pair()?;
         let pause = Box::new(types::Timespec::new().nsec(1_000_000));
-        let heart = Heart { write, read, byte: Box::new([0]), pause, beats: 0 };
+        let heart = Heart {
+            write,
+            read,
+            byte: Box::new([0]),
+            pause,
+            beats: 0,
+        };
         let mut engine = Self {
             ring: IoUring::new(256)?,
             theirs: HashMap::new(),
@@ -124,10 +140,18 @@ impl MyEngine {
 
     fn start(&mut self, op: Op) -> Result<(), (Op, io::Error)> {
         let id = op.id.as_u64();
-        let mut flight = InFlight { op, address: None, iovecs: Vec::new(), message: None };
+        let mut flight = InFlight {
+            op,
+            address: None,
+            iovecs: Vec::new(),
+            message: None,
+        };
         let fd = self.sockets.get(&flight.op.conn).copied().unwrap_or(-1);
         let entry = match &mut flight.op.kind {
-            OpKind::Connect { to: Endpoint::Tcp(to), .. } => match socket(to) {
+            OpKind::Connect {
+                to: Endpoint::Tcp(to),
+                ..
+            } => match socket(to) {
                 Ok(fd) => {
                     self.sockets.insert(flight.op.conn, fd);
                     let (storage, len) = sockaddr(to);
@@ -143,7 +167,9 @@ impl MyEngine {
             }
             OpKind::Send { bufs } => {
                 flight.iovecs = bufs.iter().map(|buf| iovec(buf)).collect();
-                let message = flight.message.insert(Box::new(vectored(&mut flight.iovecs)));
+                let message = flight
+                    .message
+                    .insert(Box::new(vectored(&mut flight.iovecs)));
                 opcode::SendMsg::new(types::Fd(fd), &raw const **message)
                     .flags(libc::MSG_NOSIGNAL as u32)
                     .build()
@@ -183,7 +209,9 @@ impl MyEngine {
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let time = left.map(|left| {
-            types::Timespec::new().sec(left.as_secs()).nsec(left.subsec_nanos())
+            types::Timespec::new()
+                .sec(left.as_secs())
+                .nsec(left.subsec_nanos())
         });
         let args = match &time {
             Some(time) => types::SubmitArgs::new().timespec(time),
@@ -194,8 +222,11 @@ impl MyEngine {
             Err(error) if error.raw_os_error() == Some(libc::ETIME) => {}
             Err(error) => return Err(error),
         }
-        let finished: Vec<_> =
-            self.ring.completion().map(|done| (done.user_data(), done.result())).collect();
+        let finished: Vec<_> = self
+            .ring
+            .completion()
+            .map(|done| (done.user_data(), done.result()))
+            .collect();
         for (id, result) in finished {
             if id == MY_HEART {
                 self.heart.beats += 1;
@@ -214,7 +245,11 @@ impl MyEngine {
 }
 
 fn socket(to: &SocketAddr) -> io::Result<RawFd> {
-    let family = if to.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET };
+    let family = if to.is_ipv6() {
+        libc::AF_INET6
+    } else {
+        libc::AF_INET
+    };
     // SAFETY: no pointers.
     let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
     if fd < 0 {
@@ -252,7 +287,10 @@ fn sockaddr(to: &SocketAddr) -> (Box<libc::sockaddr_storage>, libc::socklen_t) {
 }
 
 fn iovec(bytes: &[u8]) -> libc::iovec {
-    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
+    libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    }
 }
 
 fn vectored(iovecs: &mut [libc::iovec]) -> libc::msghdr {

@@ -88,7 +88,11 @@ pub fn fetch(
             .at("http"));
     }
     match (end, head) {
-        (Some((Ok(()), summary)), Some(head)) => Ok(Response { head, body, summary }),
+        (Some((Ok(()), summary)), Some(head)) => Ok(Response {
+            head,
+            body,
+            summary,
+        }),
         (Some((Err(error), _)), _) => Err(error),
         _ => {
             let what = "the transfer ended without an answer";

@@ -79,9 +79,10 @@ impl Engine {
             bufs.push(piece);
         }
         if let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id))
-            && conn.handshake_since.is_none() {
-                transfer.summary.started.get_or_insert(now - transfer.added);
-            }
+            && conn.handshake_since.is_none()
+        {
+            transfer.summary.started.get_or_insert(now - transfer.added);
+        }
         self.submit(socket, OpKind::Send { bufs });
     }
 

@@ -215,7 +215,7 @@ impl TlsFilter {
             Err(error) => return Err(self.failed(error)),
         };
         self.heard = true;
-        self.held = 0;
+        self.held = end - used;
         if len > 0 {
             io.net_in.consume(offset);
             io.app_in.push(io.net_in.split(len));

@@ -1,6 +1,6 @@
 //! Allocations per record in steady state, counted: there are none.
 
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -98,6 +98,24 @@ fn sealing_a_thousand_records_allocates_nothing() {
         }
         assert_eq!(steady, 0, "for {} records", RECORDS * (ROUNDS - WARM_UP));
         assert_eq!(sent, ROUNDS * body.len());
+    }
+}
+
+/// A buffer that was outgrown is not the pool's any more.
+#[test]
+fn sealed_buffers_are_never_outgrown() {
+    for world in both_versions() {
+        let (mut local, mut remote) = world.connected();
+        local.net_out.set_limit(1 << 20);
+        for full in [16_360, 16_367] {
+            for len in (0..=17).flat_map(|n| [n * full, n * full + 1, n * full + 1_960]) {
+                local.app_out.push(Buf::from(pattern(len)));
+                local.pump().unwrap();
+                receive(&mut local, &mut remote);
+                let stats = local.pool.stats();
+                assert_eq!(stats.allocated, stats.kept_blocks as u64, "{len} bytes");
+            }
+        }
     }
 }
 

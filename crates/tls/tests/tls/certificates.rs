@@ -61,6 +61,23 @@ fn an_unknown_issuer_is_not_a_self_signed_certificate() {
 }
 
 #[test]
+fn an_authoritys_own_certificate_is_not_a_servers() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["example.com".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+    let mut roots = Roots::empty();
+    roots.add_der(&chain[0]);
+    let (fault, _) = refused(&Issued { chain, key }, roots, "example.com");
+    assert_eq!(fault.what, "the certificate is self-signed");
+    assert!(
+        fault
+            .remedy
+            .is_some_and(|remedy| remedy.contains("marked as CA"))
+    );
+}
+
+#[test]
 fn a_self_signed_certificate_can_be_trusted_by_name() {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["example.com".to_owned()]).unwrap();

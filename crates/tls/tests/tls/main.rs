@@ -1,6 +1,6 @@
 //! The filter against a server in memory that this crate did not write.
 
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 
 mod certificates;
 mod closing;
