@@ -25,21 +25,22 @@ pub fn start(kind: Kind) -> io::Result<String> {
     let setup = set_up(kind)?;
     let said = folder.join("start.log");
     let output = fs::File::create(&said)?;
-    let status = Command::new(&setup.daemon[0])
+    let ended = Command::new(&setup.daemon[0])
         .args(&setup.daemon[1..])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(output)
         .status()?;
-    if !status.success() {
+    if !ended.success() {
         return Err(process::with_log(
-            &io::Error::other(format!("{kind}: {status}")),
+            &io::Error::other(format!("{kind}: {ended}")),
             &said,
         ));
     }
     process::wait_for_ports(&setup.ports, || true)
+        .and_then(|()| process::wait_until("it writes no pid file", || pid(kind).is_some()))
         .map_err(|error| process::with_log(&error, &setup.log))?;
-    status_line(kind)
+    status(kind)
 }
 
 /// Stops it if it runs, and says which it was.
@@ -61,7 +62,7 @@ pub fn stop(kind: Kind) -> io::Result<String> {
 ///
 /// # Errors
 /// None at present.
-pub fn status_line(kind: Kind) -> io::Result<String> {
+pub fn status(kind: Kind) -> io::Result<String> {
     let Some(pid) = pid(kind) else {
         return Ok(format!("{kind}: does not run"));
     };

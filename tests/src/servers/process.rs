@@ -90,17 +90,28 @@ impl Drop for Process {
 
 /// Waits until all `ports` accept connections, for as long as `alive` says so.
 pub(super) fn wait_for_ports(ports: &[u16], mut alive: impl FnMut() -> bool) -> io::Result<()> {
-    let until = Instant::now() + PATIENCE;
     for &port in ports {
-        while !answers(port) {
-            if !alive() {
-                return Err(io::Error::other("it ended instead of listening"));
-            }
-            if Instant::now() > until {
-                return Err(io::Error::other(format!("port {port} does not answer")));
-            }
-            thread::sleep(PAUSE);
+        let mut ended = false;
+        wait_until(&format!("port {port} does not answer"), || {
+            ended = !answers(port) && !alive();
+            ended || answers(port)
+        })?;
+        if ended {
+            return Err(io::Error::other("it ended instead of listening"));
         }
+    }
+    Ok(())
+}
+
+/// Waits until `done` says so; for too long is an error that begins with `complaint`.
+pub(super) fn wait_until(complaint: &str, mut done: impl FnMut() -> bool) -> io::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while !done() {
+        if Instant::now() > until {
+            let what = format!("{complaint} after {} s", PATIENCE.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        }
+        thread::sleep(PAUSE);
     }
     Ok(())
 }
@@ -136,15 +147,10 @@ pub(super) fn running(pid_file: &Path, mark: &Path) -> Option<u32> {
 }
 
 /// Asks a process to end and waits until it has; it is killed if it takes too long.
-pub(super) fn terminate(pid: u32, mut gone: impl FnMut() -> bool) {
+pub(super) fn terminate(pid: u32, gone: impl FnMut() -> bool) {
     signal(pid, "TERM");
-    let until = Instant::now() + PATIENCE;
-    while !gone() {
-        if Instant::now() > until {
-            signal(pid, "KILL");
-            return;
-        }
-        thread::sleep(PAUSE);
+    if wait_until("it does not end", gone).is_err() {
+        signal(pid, "KILL");
     }
 }
 
