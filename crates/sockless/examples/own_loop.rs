@@ -203,8 +203,10 @@ impl MyEngine {
 
     /// One wait for everything: mine and theirs.
     fn wait(&mut self, deadline: Option<Instant>, session: &mut Session) -> io::Result<()> {
-        for (op, result) in self.at_once.drain(..) {
-            session.complete(Instant::now(), op, result);
+        if !self.at_once.is_empty() {
+            for (op, result) in self.at_once.drain(..) {
+                session.complete(Instant::now(), op, result);
+            }
             return Ok(());
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));

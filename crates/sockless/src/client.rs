@@ -63,7 +63,7 @@ enum Command {
         request: Box<Request>,
         reply: oneshot::Sender<Result<Incoming, Error>>,
         /// For the answer: the worker itself keeps no way to reach itself.
-        handle: UnboundedSender<Command>,
+        handle: UnboundedSender<Self>,
     },
     Taken(TransferId, usize),
     Drop(TransferId),
@@ -181,7 +181,7 @@ impl Worker {
                 Output::Submit(op) => self.driver.submit(op),
                 Output::Cancel(id) => self.driver.cancel(id),
                 Output::Event(id, event) => self.event(id, event),
-                Output::Wait(_) if self.closed && self.session.active() == 0 => return Ok(()),
+                Output::Wait(_) if self.closed && self.session.is_settled() => return Ok(()),
                 Output::Wait(deadline) => {
                     match self.wait(deadline, &mut done).await? {
                         Woken::Driver => {}

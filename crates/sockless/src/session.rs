@@ -247,6 +247,13 @@ impl Session {
         self.jobs.len()
     }
 
+    /// Whether no transfer is left, and no connection but idle ones: what a farewell
+    /// has to send may take a moment longer than the transfer (two seconds at most).
+    pub fn is_settled(&self) -> bool {
+        let stats = self.engine.stats();
+        self.jobs.is_empty() && stats.connections == stats.idle
+    }
+
     fn hop(&self, id: TransferId) -> TransferId {
         self.hops.get(&id).copied().unwrap_or(id)
     }
