@@ -27,7 +27,11 @@ impl Settings {
     pub(crate) fn new(from: Config) -> Result<Self, Fault> {
         let provider = Arc::new(cryptography(&from)?);
         let verifier: Arc<dyn ServerVerifier> = match from.verify {
-            Verify::Full => Arc::new(Full::new(root_store(&from.roots)?, &provider)?),
+            Verify::Full => Arc::new(Full::new(
+                root_store(&from.roots)?,
+                from.roots.given.clone(),
+                &provider,
+            )?),
             Verify::Insecure => Arc::new(Insecure(provider.signature_verification_algorithms)),
         };
         let builder = ClientConfig::builder_with_details(provider, Arc::new(PumpTime))
