@@ -56,7 +56,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("{}", message.trim_end());
+            // `test` has said it all before its last line.
+            if !message.is_empty() {
+                eprintln!("{}", message.trim_end());
+            }
             ExitCode::FAILURE
         }
     }

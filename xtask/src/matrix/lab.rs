@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Everything that cells share.
 pub(super) struct Lab {
     command: PathBuf,
+    is_our_own: bool,
     help: String,
     running: Running,
     folder: PathBuf,
@@ -54,8 +55,9 @@ struct Run {
 impl Lab {
     /// Starts the servers.
     pub(super) fn open() -> Result<Self, String> {
-        let command = env::var_os("SOCKLESS_COMMAND")
-            .map_or_else(|| target().join("release").join("sockless"), PathBuf::from);
+        let other = env::var_os("SOCKLESS_COMMAND").map(PathBuf::from);
+        let is_our_own = other.is_none();
+        let command = other.unwrap_or_else(|| target().join("release").join("sockless"));
         let help = help(&command)?;
         let running = Servers::start(&["nginx", "apache"]).map_err(|error| error.to_string())?;
         let folder = target().join("matrix");
@@ -63,6 +65,7 @@ impl Lab {
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(Self {
             command,
+            is_our_own,
             help,
             running,
             folder,
@@ -74,9 +77,10 @@ impl Lab {
         &self.command
     }
 
-    /// The drivers that the command can be told to use.
+    /// The drivers that the command can be told to use. Our own always can: a help text
+    /// that forgets to say so must not make half of the cells disappear.
     pub(super) fn drivers(&self) -> Vec<Option<&'static str>> {
-        if self.help.contains("--driver") {
+        if self.is_our_own || self.help.contains("--driver") {
             vec![Some("uring"), Some("blocking")]
         } else {
             vec![None]
@@ -262,9 +266,13 @@ impl Lab {
             let code = run
                 .code
                 .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+            let lines: Vec<&str> = run.said.lines().take(5).collect();
             return Err(format!(
                 "exit {code} instead of {codes:?}: {}",
-                run.said.trim()
+                lines.join(
+                    "
+  "
+                )
             ));
         }
         if codes[0] != 0 && run.said.trim().is_empty() {
@@ -350,6 +358,15 @@ fn help(command: &Path) -> Result<String, String> {
             command.display()
         )
     })?;
+    if !plain.status.success() {
+        let said = String::from_utf8_lossy(&plain.stderr).into_owned();
+        return Err(format!(
+            "{} --help: {}\n{}",
+            command.display(),
+            plain.status,
+            said.trim()
+        ));
+    }
     let all = ask(&["--help", "all"])
         .map(|output| output.stdout)
         .unwrap_or_default();
