@@ -1,1 +1,54 @@
+//! Adapters onto real engines: what carries [`sockless_core::Op`]s out.
+//!
+//! | type | engine | for |
+//! |---|---|---|
+//! | [`Uring`] | io_uring, Linux 5.6 and later | programs that own their thread; the fast one |
+//! | [`Blocking`] | non-blocking sockets and poll(2), every unix | everywhere else |
+//! | [`Threaded`] | one of the above on a thread of its own | programs on an async runtime |
+//!
+//! All of them follow the same rules, which one test suite checks for each:
+//!
+//! - An operation comes back exactly once, also a cancelled one. One that ended early
+//!   because of the cancel carries `ECANCELED` as its raw OS error.
+//! - A receive reports its number of bytes in [`Completion::result`](sockless_core::Completion)
+//!   and leaves [`Buf::grow`](sockless_core::Buf::grow) to the engine, whether the buffer came
+//!   with the operation or was the driver's choice: the bytes are the first of the spare room.
+//! - A receive with `buf: None` holds no memory while nothing has arrived.
+//! - An operation on a connection that does not exist completes with
+//!   [`NotConnected`](std::io::ErrorKind::NotConnected); nothing an engine submits makes a
+//!   driver panic.
+//! - A connection whose `Connect` failed has no socket any more; its `Close` succeeds all the same.
+//!
+//! This crate is where sockets, threads and the clock live, so it lifts the workspace's
+//! bans on them.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "drivers are the crate that owns sockets, threads and the clock"
+)]
 
+#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+mod bell;
+#[cfg(all(unix, feature = "blocking"))]
+mod blocking;
+#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+mod resolver;
+#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+mod socket;
+#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+mod sockets;
+#[cfg(feature = "threaded")]
+mod threaded;
+#[cfg(all(target_os = "linux", feature = "uring"))]
+mod uring;
+mod waker;
+
+#[cfg(all(unix, feature = "blocking"))]
+pub use blocking::{Blocking, BlockingConfig};
+#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+pub use resolver::Lookup;
+#[cfg(feature = "threaded")]
+pub use threaded::Threaded;
+#[cfg(all(target_os = "linux", feature = "uring"))]
+pub use uring::{Uring, UringConfig};
+pub use waker::{Wakeable, Waker};
