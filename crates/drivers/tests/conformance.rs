@@ -6,6 +6,8 @@
     reason = "the peers of a driver's tests are plain sockets and threads"
 )]
 
+#[path = "conformance/block_on.rs"]
+mod block_on;
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/ending.rs"]
@@ -20,6 +22,8 @@ mod rig;
 mod scale;
 #[path = "conformance/transfer.rs"]
 mod transfer;
+#[path = "conformance/watched.rs"]
+mod watched;
 
 use rig::Options;
 use sockless_core::Driver;

@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use sockless_core::{AsyncDriver, Buf, Completion, ConnId, Driver, Endpoint, Op, OpId, OpKind};
 use sockless_drivers::{Lookup, Threaded};
+
+use crate::block_on::block_on;
 
 /// What a test wants of its driver.
 #[derive(Clone, Default)]
@@ -63,8 +61,13 @@ impl Rig {
 
     /// Lets the driver do what it can without waiting.
     pub(crate) fn turn(&mut self) {
-        let past = self.driver.now();
-        self.wait_until(past);
+        self.turn_within(Duration::ZERO);
+    }
+
+    /// Lets the driver do what it can in that time, or until something comes back.
+    pub(crate) fn turn_within(&mut self, time: Duration) {
+        let deadline = self.driver.now() + time;
+        self.wait_until(deadline);
     }
 
     fn wait_until(&mut self, deadline: Instant) {
@@ -238,25 +241,5 @@ impl Driver for BlockOn {
 
     fn name(&self) -> &'static str {
         "threaded"
-    }
-}
-
-/// The smallest runtime there is.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }

@@ -92,10 +92,8 @@ fn raise_descriptor_limit() {
         rlim_max: 0,
     };
     // SAFETY: a pointer to a live object.
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) },
-        0
-    );
+    let read = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    assert_eq!(read, 0, "{}", io::Error::last_os_error());
     let wanted = limit.rlim_max.min(32_768);
     if limit.rlim_cur < wanted {
         limit.rlim_cur = wanted;
