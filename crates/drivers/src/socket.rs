@@ -208,6 +208,12 @@ pub(crate) fn set_low_water(socket: &OwnedFd, bytes: usize) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
 }
 
+/// Elsewhere poll(2) need not look at the mark, so it stays where it is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_low_water(_: &OwnedFd, _: usize) -> io::Result<()> {
+    Err(unsupported())
+}
+
 fn set_option(
     socket: &OwnedFd,
     level: libc::c_int,

@@ -138,7 +138,6 @@ impl Socket {
         } else {
             1
         };
-        #[cfg(target_os = "linux")]
         if min != self.low_water && socket::set_low_water(&self.fd, min).is_ok() {
             self.low_water = min;
         }
