@@ -53,7 +53,7 @@ impl Apache {
 
     /// What it wrote to its error log so far.
     pub fn error_log(&self) -> String {
-        fs::read_to_string(self.place.folder().join("error.log")).unwrap_or_default()
+        place::text(&self.place.folder().join("error.log"))
     }
 }
 

@@ -129,7 +129,7 @@ impl Nginx {
 
     /// What it wrote to its error log so far.
     pub fn error_log(&self) -> String {
-        fs::read_to_string(self.place.folder().join("error.log")).unwrap_or_default()
+        place::text(&self.place.folder().join("error.log"))
     }
 
     fn certificate(&self, name: &str) -> PathBuf {

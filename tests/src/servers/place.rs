@@ -148,3 +148,8 @@ fn remove_abandoned(root: &Path) {
         }
     }
 }
+
+/// What a log says; servers put bytes of their peers there that are no UTF-8.
+pub(super) fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}

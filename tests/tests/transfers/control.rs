@@ -85,7 +85,7 @@ fn notes_tell_each_step_and_no_secret() {
         let mut notes = String::new();
         world.fetch_with(request, |_, _, event| match event {
             Event::Note(Note::Info { layer, text }) => {
-                notes.push_str(&format!("{layer}: {text}\n"))
+                notes.push_str(&format!("{layer}: {text}\n"));
             }
             Event::Note(Note::Bytes {
                 body: false, bytes, ..

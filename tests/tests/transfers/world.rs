@@ -147,18 +147,14 @@ impl World {
     /// Runs the loop until `on` says that it is over. A minute without end is a hang.
     pub(crate) fn drive(&mut self, mut on: impl FnMut(&mut Session, TransferId, Event) -> bool) {
         let hang = Instant::now() + Duration::from_secs(60);
-        let mut done = Vec::new();
-        loop {
+        let (mut done, mut over) = (Vec::new(), false);
+        while !over {
             let now = self.driver.now();
             assert!(now < hang, "the transfer hangs: {:?}", self.session);
             match self.session.poll(now) {
                 Output::Submit(op) => self.driver.submit(op),
                 Output::Cancel(id) => self.driver.cancel(id),
-                Output::Event(id, event) => {
-                    if on(&mut self.session, id, event) {
-                        return;
-                    }
-                }
+                Output::Event(id, event) => over = on(&mut self.session, id, event),
                 Output::Wait(deadline) => {
                     let deadline = deadline.map_or(hang, |at| at.min(hang));
                     self.driver
