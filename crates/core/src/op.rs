@@ -121,7 +121,8 @@ pub enum OpKind {
     ///
     /// What `buf` already holds stays in front: it is the beginning of what arrives.
     Recv {
-        /// `None`: the driver puts a buffer of its own choice here, empty apart from what it received.
+        /// `None`: the driver puts a buffer of its own choice here. As in a given one, what
+        /// it received lies in the spare room: the engine counts it as filled, by the result.
         buf: Option<Buf>,
         /// A hint, at least 1: waking up before this many bytes have arrived is not worth it.
         min: usize,
