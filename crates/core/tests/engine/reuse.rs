@@ -146,7 +146,7 @@ fn nothing_is_retried_once_the_peer_has_answered() {
 }
 
 /// An exchange that needs two bytes before it knows anything.
-struct Shy(Toy);
+pub(crate) struct Shy(pub(crate) Toy);
 
 impl sockless_core::Exchange for Shy {
     fn layer(&self) -> &'static str {
