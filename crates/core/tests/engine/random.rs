@@ -146,12 +146,13 @@ impl Play {
             }
             216..=225 => self.pick(step, |world, id| world.engine.pause(id)),
             226..=240 => self.pick(step, |world, id| world.engine.resume(id)),
-            241..=243 => self.pick(step, |world, id| world.engine.cancel(id)),
-            244..=247 => {
-                // The peer goes away.
+            241 => self.pick(step, |world, id| world.engine.cancel(id)),
+            244 => {
+                // The peer goes away, perhaps in the middle of an answer.
                 let at = usize::from(step.which) % self.servers.len().max(1);
                 if let Some(server) = self.servers.values_mut().nth(at) {
                     server.dead = true;
+                    server.says.truncate(step.amount.into());
                 }
             }
             _ => self.feed(step),
@@ -196,7 +197,7 @@ impl Play {
         if cancelled && step.amount.is_multiple_of(2) {
             return self.world.complete(op, Err(failure()));
         }
-        if step.what > 195 {
+        if step.what > 198 {
             self.servers.entry(op.conn).or_default().dead = true;
             return self.world.complete(op, Err(failure()));
         }
