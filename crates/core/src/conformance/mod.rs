@@ -14,7 +14,7 @@
 //! cases are also there one by one, for tests that are to be told apart.
 //!
 //! The conversation is always the same: handshake, [`Traits::message`] bytes each way,
-//! the peer's farewell, some more bytes upstream, our farewell. A case is a [`Manner`]
+//! the peer's farewell, some more bytes upstream, our farewell. A case is a manner
 //! of carrying its bytes, or a place where it is cut.
 
 mod bounds;
