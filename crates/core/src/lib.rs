@@ -9,6 +9,8 @@
 //! random source. The same inputs give the same outputs.
 
 mod buf;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod driver;
 mod engine;
 mod error;

@@ -214,7 +214,7 @@ impl Stack {
             }
             let what = format!("{} bytes and no complete message in them", up.len());
             let fault = Fault::misbehaved(Reason::Malformed, what);
-            self.fault.get_or_insert(fault.at("stack"));
+            self.fault.get_or_insert_with(|| fault.at("stack"));
         }
         false
     }
@@ -273,7 +273,7 @@ impl Stack {
                 true
             }
             Err(fault) => {
-                self.fault.get_or_insert(fault.at(filter.layer()));
+                self.fault.get_or_insert_with(|| fault.at(filter.layer()));
                 self.broken.get_or_insert(at);
                 false
             }

@@ -109,7 +109,7 @@ impl Engine {
                 // The answer may be on its way all the same (an early refusal), so
                 // only sending is over; the failure counts when nothing comes.
                 let fault = Fault::io(Reason::Send, "sending failed", error);
-                conn.send_error.get_or_insert(fault.at("socket"));
+                conn.send_error.get_or_insert_with(|| fault.at("socket"));
             }
         }
         bufs.clear();

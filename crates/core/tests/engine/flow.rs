@@ -147,8 +147,8 @@ fn a_pause_of_the_answer_does_not_hold_the_request_up() {
     let id = world.add(Toy::put(10));
     world.finish_op("connect", Ok(0));
     world.send();
-    world.recv_some(&toy::answer(5)[..3]);
     world.engine.pause(id);
+    world.recv_some(&toy::answer(5)[..3]);
     assert!(world.engine.send_body(id, Buf::from(&b"01234"[..])).is_ok());
     world.settle();
     world.send();

@@ -155,16 +155,18 @@ fn a_waiting_transfer_that_is_cancelled_passes_its_turn_on() {
     add(&mut world, "127.0.0.1", 3);
     let second = add(&mut world, "127.0.0.1", 3);
     let third = add(&mut world, "127.0.0.1", 3);
+    add(&mut world, "127.0.0.2", 7);
+    // The second is woken, but the urgent one gets the only place.
     world.finish_op("connect", Err(failure()));
+    assert_eq!(world.attempts(), ["127.0.0.2"]);
     world.engine.cancel(second);
     world.settle();
+    world.finish_op("connect", Err(failure()));
+    assert_eq!(world.attempts(), ["127.0.0.1"], "the third was forgotten");
+    world.finish_op("connect", Err(failure()));
+    assert!(world.ended(third));
     world.tidy();
-    serve(&mut world);
-    while !world.ended(third) {
-        assert!(!world.ops.is_empty(), "the third was forgotten");
-        let op = world.ops.remove(0);
-        world.complete(op, Err(failure()));
-    }
+    world.assert_empty();
 }
 
 #[test]

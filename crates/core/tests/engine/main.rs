@@ -7,6 +7,7 @@
 mod cancel;
 mod dialing;
 mod flow;
+mod layers;
 mod limits;
 mod random;
 mod receiving;

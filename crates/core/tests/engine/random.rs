@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sockless_core::{Buf, ConnId, Limits, Op, OpKind, Options, TransferId};
+use sockless_core::{
+    Buf, ConnId, Cx, Fault, Filter, Limits, Op, OpKind, Options, Pipe, Plain, Reason, Recipe,
+    Seams, Status, TransferId,
+};
 
 use crate::toy::{Toy, answer, pattern};
-use crate::world::{World, failure, filled, name};
+use crate::world::{With, World, failure, filled, name, routed};
 
 /// The other end of one socket.
 #[derive(Default)]
@@ -16,6 +19,48 @@ struct Server {
     heard: Vec<u8>,
     says: Vec<u8>,
     dead: bool,
+    /// Its client has a layer: [`Frames`].
+    framed: bool,
+}
+
+/// Opens frames: one byte of length, then that many bytes. Upstream is as it comes.
+struct Frames;
+
+impl Filter for Frames {
+    fn layer(&self) -> &'static str {
+        "frames"
+    }
+
+    fn pump(&mut self, io: Seams<'_>, cx: &mut Cx<'_>) -> Result<Status, Fault> {
+        while io.net_out.room() > 0
+            && let Some(piece) = io.app_out.pop_max(io.net_out.room())
+        {
+            io.net_out.push(piece);
+        }
+        while io.app_in.room() > 0
+            && let Some(n) = io.net_in.front().map(|piece| usize::from(piece[0]))
+            && io.net_in.len() > n
+        {
+            io.net_in.join(1 + n, |n| cx.buf(n));
+            io.net_in.consume(1);
+            let piece = io.net_in.split(n);
+            io.app_in.push(piece);
+        }
+        if io.net_in.at_end() {
+            io.app_in.finish();
+        } else if io.net_in.is_finished() && io.app_in.room() > 0 {
+            return Err(Fault::misbehaved(Reason::Truncated, "half a frame"));
+        }
+        Ok(Status::Stay)
+    }
+
+    fn min(&self, net_in: &Pipe, above: usize) -> usize {
+        match net_in.front() {
+            Some(front) => (1 + usize::from(front[0])).saturating_sub(net_in.len()),
+            None => above,
+        }
+        .max(1)
+    }
 }
 
 impl Server {
@@ -34,7 +79,14 @@ impl Server {
             }
             let sent: Vec<u8> = self.heard.drain(..9 + body).skip(9).collect();
             assert_eq!(sent, pattern(0, body), "the request's body");
-            self.says.extend(answer(n));
+            if !self.framed {
+                self.says.extend(answer(n));
+                continue;
+            }
+            for part in answer(n).chunks(1 + n % 200) {
+                self.says.push(part.len() as u8);
+                self.says.extend_from_slice(part);
+            }
         }
     }
 }
@@ -73,7 +125,13 @@ impl Play {
             let mut options = Options::default();
             options.priority = (n % 8) as u8;
             options.fresh_connection = body % 7 == 1;
-            let id = play.world.add_to(host, toy, options);
+            let recipe: Box<dyn Recipe> = match host {
+                "name.example" => Box::new(With(|| Box::new(Frames))),
+                _ => Box::new(Plain),
+            };
+            let route = routed(host, recipe);
+            let id = play.world.engine.add(route, Box::new(toy), options);
+            play.world.settle();
             play.transfers.push((id, n.into(), body.into(), 0));
         }
         play
@@ -88,12 +146,13 @@ impl Play {
             }
             216..=225 => self.pick(step, |world, id| world.engine.pause(id)),
             226..=240 => self.pick(step, |world, id| world.engine.resume(id)),
-            241..=243 => self.pick(step, |world, id| world.engine.cancel(id)),
-            244..=247 => {
-                // The peer goes away.
+            241 => self.pick(step, |world, id| world.engine.cancel(id)),
+            244 => {
+                // The peer goes away, perhaps in the middle of an answer.
                 let at = usize::from(step.which) % self.servers.len().max(1);
                 if let Some(server) = self.servers.values_mut().nth(at) {
                     server.dead = true;
+                    server.says.truncate(step.amount.into());
                 }
             }
             _ => self.feed(step),
@@ -138,7 +197,7 @@ impl Play {
         if cancelled && step.amount.is_multiple_of(2) {
             return self.world.complete(op, Err(failure()));
         }
-        if step.what > 195 {
+        if step.what > 198 {
             self.servers.entry(op.conn).or_default().dead = true;
             return self.world.complete(op, Err(failure()));
         }
@@ -153,8 +212,9 @@ impl Play {
                 found.push([192, 0, 2, 2].into());
                 Ok(0)
             }
-            OpKind::Connect { .. } => {
+            OpKind::Connect { to, .. } => {
                 *server = Server::default();
+                server.framed = to.to_string().starts_with("192.0.2.");
                 Ok(0)
             }
             OpKind::Send { .. } if server.dead => Err(failure()),

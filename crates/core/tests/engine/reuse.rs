@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockless_core::{
-    Buf, Cx, Fault, Filter, Limits, OpKind, Options, Reason, Seams, Status, Target,
+    Buf, Cx, Fault, Filter, Limits, OpKind, Options, Reason, Recipe, Seams, Status, Target,
 };
 
 use crate::toy::{self, Toy};
@@ -146,7 +146,7 @@ fn nothing_is_retried_once_the_peer_has_answered() {
 }
 
 /// An exchange that needs two bytes before it knows anything.
-struct Shy(Toy);
+pub(crate) struct Shy(pub(crate) Toy);
 
 impl sockless_core::Exchange for Shy {
     fn layer(&self) -> &'static str {
@@ -243,6 +243,15 @@ fn bytes_behind_the_answer_close_the_connection() {
 /// Passes two bytes at a time upward, so that the rest waits below.
 struct Drip;
 
+/// Two of them: what the upper one could have next waits below both.
+struct Drips;
+
+impl Recipe for Drips {
+    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, Fault> {
+        Ok(vec![Box::new(Drip), Box::new(Drip)])
+    }
+}
+
 impl Filter for Drip {
     fn layer(&self) -> &'static str {
         "drip"
@@ -264,15 +273,10 @@ impl Filter for Drip {
 #[test]
 fn bytes_behind_the_answer_that_no_layer_has_opened_yet_close_it_too() {
     let mut world = World::plain();
-    let with = With(|| Box::new(Drip));
-    let route = routed("127.0.0.1", Box::new(with));
+    let route = routed("127.0.0.1", Box::new(Drips));
     let id = world
         .engine
-        .add(route.clone(), Box::new(Toy::get(3)), Options::default());
-    let next = world
-        .engine
         .add(route, Box::new(Toy::get(3)), Options::default());
-    world.engine.cancel(next);
     world.settle();
     world.finish_op("connect", Ok(0));
     world.send();
