@@ -338,7 +338,10 @@ impl Args {
 /// The options as clap knows them. Values may look like options: curl takes them anyway.
 pub(crate) fn command() -> clap::Command {
     Args::command().mut_args(|arg| {
-        if arg.get_action().takes_values() && !arg.is_positional() {
+        let is_flag = arg
+            .get_num_args()
+            .is_some_and(|range| range.max_values() == 0);
+        if arg.get_action().takes_values() && !arg.is_positional() && !is_flag {
             arg.allow_hyphen_values(true)
         } else {
             arg

@@ -72,7 +72,7 @@ fn demonstrate(words: impl Iterator<Item = OsString>) -> ExitCode {
 #[cfg(not(feature = "demo"))]
 fn demonstrate(_: impl Iterator<Item = OsString>) -> ExitCode {
     complain("demo: not built in; build with the feature demo, or write the host as demo/");
-    ExitCode::from(code::UNSUPPORTED)
+    ExitCode::from(code::USAGE)
 }
 
 /// Why nothing was transferred.

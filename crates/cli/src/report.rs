@@ -8,7 +8,6 @@ use sockless::{Culprit, Error, Reason};
 
 /// Exit codes that this command gives of its own accord; curl's numbers.
 pub(crate) mod code {
-    pub(crate) const UNSUPPORTED: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
     pub(crate) const URL: u8 = 3;
     pub(crate) const HTTP_STATUS: u8 = 22;
@@ -28,8 +27,6 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     /// Nothing is said: whoever reads our output has left.
     pub(crate) quiet: bool,
-    /// The library's own reason, where it comes from there.
-    pub(crate) reason: Option<Reason>,
 }
 
 impl Failure {
@@ -38,7 +35,6 @@ impl Failure {
             code,
             what: what.into(),
             quiet: false,
-            reason: None,
         }
     }
 
@@ -62,11 +58,7 @@ impl Failure {
 
     /// An error of the library.
     pub(crate) fn of(error: &Error) -> Self {
-        let reason = Some(error.reason());
-        Self {
-            reason,
-            ..Self::new(exit_code(error), error.to_string())
-        }
+        Self::new(exit_code(error), error.to_string())
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Transfer {
     /// The body is nobody's: an error page with `-f`, an attempt that will be repeated.
     discards: bool,
     retries_left: u32,
+    /// Below HTTP, bottom first; known only where notes are wanted.
+    layers: Vec<&'static str>,
 }
 
 impl Transfer {
@@ -54,6 +56,7 @@ impl Transfer {
             failure: None,
             discards: false,
             retries_left,
+            layers: Vec::new(),
         })
     }
 
@@ -105,6 +108,10 @@ impl Transfer {
             Event::Trailers(fields) => self.show(fields.raw(), console),
             Event::WantBody { .. } => self.feed(session, id, console),
             Event::Note(note) => {
+                // Later it may have left its connection already.
+                if self.layers.is_empty() {
+                    self.layers = session.layers(id);
+                }
                 console.tracer.note(&note);
                 Ok(())
             }
