@@ -33,6 +33,7 @@ mod write_out;
 
 use std::ffi::OsString;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
@@ -207,9 +208,14 @@ fn print_version() {
     } else {
         ""
     };
-    println!("sockless {version} ({arch} {os})");
-    println!("Protocols: http https");
-    println!("Features: brotli gzip deflate parallel{native}{demo}");
-    println!("TLS: rustls (aws-lc-rs)");
-    println!("Drivers: {}", driver::NAMES);
+    let text = format!(
+        "sockless {version} ({arch} {os})\n\
+         Protocols: http https\n\
+         Features: brotli gzip deflate parallel{native}{demo}\n\
+         TLS: rustls (aws-lc-rs)\n\
+         Drivers: {}\n",
+        driver::NAMES
+    );
+    // A reader that has left does not want it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -85,7 +85,6 @@ impl Tracer {
             return;
         }
         match (&completion.op.kind, &completion.result) {
-            (OpKind::Connect { to, .. }, Ok(_)) => self.info(&format!("Connected to {to}")),
             (OpKind::Connect { to, .. }, Err(error)) => {
                 self.info(&format!("Connecting to {to} failed: {error}"));
             }

@@ -1,6 +1,6 @@
 //! What the demo shows.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use sockless::Stats;
 
@@ -27,20 +27,22 @@ impl Picture {
     }
 
     pub(crate) fn title(&self, origin: &str, driver: &str, instead: Option<&str>) {
-        println!(
+        say(&format!(
             "{}",
             self.paint(
                 BOLD,
                 "sockless: transfers by a library that never touches a socket"
             )
-        );
-        println!();
-        println!("  server   {origin}, a thread of this process with a new certificate");
-        println!("  driver   {driver}");
+        ));
+        say("");
+        say(&format!(
+            "  server   {origin}, a thread of this process with a new certificate"
+        ));
+        say(&format!("  driver   {driver}"));
         if let Some(why) = instead {
-            println!("           {}", self.paint(RED, why));
+            say(&format!("           {}", self.paint(RED, why)));
         }
-        println!();
+        say("");
     }
 
     /// The layers above the connection, top first, and what each said.
@@ -54,10 +56,10 @@ impl Picture {
             .find(|note| note.contains("TLS"))
             .map_or("", String::as_str);
         let border = |left: &str, right: &str| format!("  {left}{}{right}", "─".repeat(17));
-        println!("{}", border("┌", "┐"));
+        say(&border("┌", "┐"));
         let boxed = |name: &str, colour: &str, said: &str| {
             let name = self.paint(colour, &format!("{name:<15}"));
-            println!("  │ {name} │  {}", self.paint(DIM, said));
+            say(&format!("  │ {name} │  {}", self.paint(DIM, said)));
         };
         boxed("http", CYAN, "requests down, answers up");
         for layer in layers.iter().rev() {
@@ -68,16 +70,16 @@ impl Picture {
             CYAN,
             "sockless ends here: bytes in, bytes out, no socket, no clock",
         );
-        println!("{}", border("├", "┤"));
+        say(&border("├", "┤"));
         boxed(
             "ops ↓    ↑ done",
             BOLD,
             "\"recv into this buffer\" ... \"done, 262144 bytes\"",
         );
-        println!("{}", border("├", "┤"));
+        say(&border("├", "┤"));
         boxed(&engine, GREEN, "the program's own: it has the sockets");
-        println!("{}", border("└", "┘"));
-        println!();
+        say(&border("└", "┘"));
+        say("");
     }
 
     pub(crate) fn bulk(&self, name: &str, bulk: &Bulk) {
@@ -88,34 +90,34 @@ impl Picture {
         } else {
             self.paint(RED, &format!("WRONG, expected {:08x}", bulk.expected))
         };
-        println!(
+        say(&format!(
             "  {name:<9} {mib:>6.1} MiB in {seconds:>5.2} s  {:>7.1} MiB/s   crc32 {:08x} {verdict}",
             mib / seconds.max(1e-9),
             bulk.checksum,
-        );
+        ));
     }
 
     pub(crate) fn operations(&self, counts: &[Count; KINDS.len()]) {
-        println!();
-        println!(
+        say("");
+        say(&format!(
             "  {}",
             self.paint(
                 BOLD,
                 &format!("{:<10} {:>9} {:>15}", "operation", "count", "bytes")
             )
-        );
+        ));
         for (name, count) in KINDS.iter().zip(counts) {
             let bytes = if count.bytes > 0 {
                 grouped(count.bytes)
             } else {
                 String::new()
             };
-            println!(
+            say(&format!(
                 "{}",
                 format!("  {name:<10} {:>9} {bytes:>15}", grouped(count.operations)).trim_end()
-            );
+            ));
         }
-        println!();
+        say("");
     }
 
     pub(crate) fn conclusion(&self, stats: &Stats, counts: &[Count; KINDS.len()], driver: &str) {
@@ -126,15 +128,15 @@ impl Picture {
             "uring" => format!("the driver made {carried} io_uring submissions"),
             other => format!("the driver carried {carried} operations out on {other} sockets"),
         };
-        println!(
+        say(&format!(
             "  {}",
             self.paint(BOLD, &format!("sockless made 0 socket calls; {what}."))
-        );
-        println!(
+        ));
+        say(&format!(
             "  {} of {} received bytes had to be copied.",
             grouped(stats.copied),
             grouped(stats.received)
-        );
+        ));
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -144,6 +146,11 @@ impl Picture {
             text.to_owned()
         }
     }
+}
+
+/// Prints a line. A reader that has left takes the picture along, not the demo.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// `1,234,567`.
