@@ -117,15 +117,8 @@ impl Events {
 
     /// Takes the next event unless the application has paused.
     pub fn pop(&mut self) -> Option<Event> {
-        if self.paused
-            && !matches!(
-                self.queue.front(),
-                Some(Event::Note(_) | Event::WantBody { .. })
-            )
-        {
-            return None;
-        }
-        let event = self.queue.pop_front()?;
+        let at = self.next()?;
+        let event = self.queue.remove(at)?;
         if let Event::Data(piece) = &event {
             self.data -= piece.len();
         }
@@ -157,10 +150,27 @@ impl Events {
 
     /// Whether [`Events::pop`] would give something.
     pub fn is_ready(&self) -> bool {
-        match self.queue.front() {
-            None => false,
-            Some(Event::Note(_) | Event::WantBody { .. }) => true,
-            Some(_) => !self.paused,
+        self.next().is_some()
+    }
+
+    /// Where the next event is that may be delivered. The question for request body
+    /// passes a pause: holding the answer back must not hold the request up.
+    fn next(&self) -> Option<usize> {
+        match self.queue.front()? {
+            Event::Note(_) | Event::WantBody { .. } => Some(0),
+            _ if !self.paused => Some(0),
+            _ => self
+                .queue
+                .iter()
+                .position(|event| matches!(event, Event::WantBody { .. })),
+        }
+    }
+
+    /// Takes the end back, if it is known already.
+    pub(crate) fn take_end(&mut self) -> Option<Event> {
+        match self.queue.back()? {
+            Event::Done { .. } => self.queue.pop_back(),
+            _ => None,
         }
     }
 

@@ -70,9 +70,10 @@ pub trait Filter: Send {
     /// only go on after `above` more bytes and is sure that they will come.
     ///
     /// At least 1, never more than what is sure to come: a promise too high hangs.
+    /// The default is right where sealing makes no byte vanish: what waits in `net_in`
+    /// counts towards `above`. A layer that compresses has to say 1.
     fn min(&self, net_in: &Pipe, above: usize) -> usize {
-        let _ = net_in;
-        above
+        above.saturating_sub(net_in.len()).max(1)
     }
 }
 

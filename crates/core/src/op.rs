@@ -118,10 +118,11 @@ pub enum OpKind {
         from: Option<IpAddr>,
     },
     /// Receive into the spare room of `buf` and report how many bytes; 0 is the peer's FIN.
+    /// The engine counts them as filled ([`Buf::grow`]), the driver does not.
     ///
     /// What `buf` already holds stays in front: it is the beginning of what arrives.
     Recv {
-        /// `None`: the driver puts a buffer of its own choice here, empty apart from what it received.
+        /// `None`: the driver puts an empty buffer of its own choice here, what it received in its spare room.
         buf: Option<Buf>,
         /// A hint, at least 1: waking up before this many bytes have arrived is not worth it.
         min: usize,

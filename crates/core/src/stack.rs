@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::exchange::{Body, Events, Exchange, Top, Turn};
 use crate::filter::{Cx, Filter, Phase, Seams, Status};
-use crate::{Error, Pipe};
+use crate::{Error, Fault, Pipe, Reason};
 
 /// Filters from the socket upward, driven up and then down.
 ///
@@ -21,7 +21,14 @@ pub struct Stack {
     /// The first failure. Layers above the broken one may still use what they have.
     fault: Option<Error>,
     broken: Option<usize>,
+    /// The usual bound of each pipe.
+    pipe: usize,
+    /// Movement on pipes that went away with their filters.
+    gone: u64,
 }
+
+/// The largest unit (message, packet, head) that a layer may need whole.
+pub(crate) const MAX_UNIT: usize = 1024 * 1024;
 
 #[derive(Debug)]
 struct Seam {
@@ -68,6 +75,8 @@ impl Stack {
             seams,
             fault: None,
             broken: None,
+            pipe,
+            gone: 0,
         }
     }
 
@@ -88,6 +97,12 @@ impl Stack {
             .last_mut()
             .expect("a stack has at least one seam");
         (&mut seam.up, &mut seam.down)
+    }
+
+    /// Grows with every byte that comes up to the top or is taken there.
+    pub(crate) fn heard(&self) -> u64 {
+        let up = self.seams.last().map(|seam| &seam.up);
+        up.map_or(0, |up| up.moved() - u64::from(up.is_finished()))
     }
 
     /// The layers' names, bottom first.
@@ -169,8 +184,11 @@ impl Stack {
             }
             self.sweep_down(cx);
             if self.moved() == before {
-                let held = top.as_ref().is_some_and(|driven| driven.events.room() == 0);
-                if held && !self.top().0.is_empty() {
+                let room = top.as_ref().map(|driven| driven.events.room());
+                if self.widen(room.unwrap_or(0)) {
+                    continue;
+                }
+                if room == Some(0) {
                     // The application has not taken what came before the failure.
                     return Pumped::Blocked;
                 }
@@ -178,6 +196,27 @@ impl Stack {
             }
         }
         Pumped::Again
+    }
+
+    /// A layer that has room above it and takes nothing from a full pipe waits for the
+    /// rest of a unit larger than that: the pipe grows, up to [`MAX_UNIT`].
+    fn widen(&mut self, events: usize) -> bool {
+        for at in 1..self.seams.len() {
+            let above = self.seams.get(at + 1).map_or(events, |seam| seam.up.room());
+            let up = &mut self.seams[at].up;
+            let waits = above > 0 && up.room() == 0 && !up.is_finished();
+            if !waits || self.broken == Some(at) {
+                continue;
+            }
+            if up.limit() < MAX_UNIT {
+                up.set_limit((up.limit() * 2).clamp(1, MAX_UNIT));
+                return true;
+            }
+            let what = format!("{} bytes and no complete message in them", up.len());
+            let fault = Fault::misbehaved(Reason::Malformed, what);
+            self.fault.get_or_insert(fault.at("stack"));
+        }
+        false
     }
 
     fn drive(&mut self, driven: &mut Driven<'_>, cx: &mut Cx<'_>) -> Result<Turn, Error> {
@@ -245,8 +284,12 @@ impl Stack {
     /// opened bytes come before those that are still below it.
     fn take_out(&mut self, at: usize) {
         drop(self.filters.remove(at));
+        self.broken = self.broken.map(|broken| broken - usize::from(broken > at));
         let mut above = self.seams.remove(at + 1);
         let below = &mut self.seams[at];
+        let movement = [&above.up, &above.down, &below.up].map(Pipe::moved);
+        // Its leaving is a move, whatever else moved.
+        self.gone += movement.iter().sum::<u64>() + 2;
         let mut up = Pipe::new(below.up.limit());
         while let Some(piece) = above.up.pop() {
             up.push(piece);
@@ -259,6 +302,7 @@ impl Stack {
     /// Gives back queue memory of empty pipes: an idle connection holds next to nothing.
     pub fn shrink(&mut self) {
         for seam in &mut self.seams {
+            seam.up.set_limit(self.pipe);
             seam.up.shrink();
             seam.down.shrink();
         }
@@ -269,7 +313,7 @@ impl Stack {
             .seams
             .iter()
             .map(|seam| seam.up.moved().wrapping_add(seam.down.moved()));
-        seams.fold(self.filters.len() as u64, u64::wrapping_add)
+        seams.fold(self.gone, u64::wrapping_add)
     }
 }
 

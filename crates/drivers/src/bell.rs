@@ -21,7 +21,12 @@ impl Bell {
     pub(crate) fn new() -> io::Result<Arc<Self>> {
         let (reader, writer) = io::pipe()?;
         let (rung, asked) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { reader, writer, rung, asked }))
+        Ok(Arc::new(Self {
+            reader,
+            writer,
+            rung,
+            asked,
+        }))
     }
 
     /// Makes the bell readable. What it announces must be published before.

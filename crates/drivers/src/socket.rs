@@ -21,7 +21,10 @@ pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// What a socket does with a call that would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(all(feature = "uring", feature = "blocking")), allow(dead_code, reason = "one mode per driver"))]
+#[cfg_attr(
+    not(all(feature = "uring", feature = "blocking")),
+    allow(dead_code, reason = "one mode per driver")
+)]
 pub(crate) enum Mode {
     /// Waits: right for a ring, which waits elsewhere. (With a non-blocking socket, ring
     /// operations that fall back to a kernel thread would fail with `EAGAIN`.)
@@ -64,7 +67,7 @@ impl Address {
                 inet.sin_family = libc::AF_INET as libc::sa_family_t;
                 inet.sin_port = v4.port().to_be();
                 inet.sin_addr.s_addr = v4.ip().to_bits().to_be();
-                mem::size_of::<libc::sockaddr_in>()
+                size_of::<libc::sockaddr_in>()
             }
             SocketAddr::V6(v6) => {
                 // SAFETY: as above, with sockaddr_in6.
@@ -74,10 +77,13 @@ impl Address {
                 inet6.sin6_flowinfo = v6.flowinfo();
                 inet6.sin6_addr.s6_addr = v6.ip().octets();
                 inet6.sin6_scope_id = v6.scope_id();
-                mem::size_of::<libc::sockaddr_in6>()
+                size_of::<libc::sockaddr_in6>()
             }
         };
-        Self { storage, len: len as libc::socklen_t }
+        Self {
+            storage,
+            len: len as libc::socklen_t,
+        }
     }
 
     /// A path that begins with a NUL byte names a socket in Linux's abstract namespace.
@@ -100,7 +106,10 @@ impl Address {
             *to = *from as libc::c_char;
         }
         let len = mem::offset_of!(libc::sockaddr_un, sun_path) + needed;
-        Ok(Self { storage, len: len as libc::socklen_t })
+        Ok(Self {
+            storage,
+            len: len as libc::socklen_t,
+        })
     }
 
     fn zeroed() -> libc::sockaddr_storage {
@@ -139,12 +148,20 @@ pub(crate) fn open(to: &Endpoint, from: Option<IpAddr>, mode: Mode) -> io::Resul
 }
 
 fn family(addr: &SocketAddr) -> libc::c_int {
-    if addr.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+    if addr.is_ipv4() {
+        libc::AF_INET
+    } else {
+        libc::AF_INET6
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn create(family: libc::c_int, style: libc::c_int, mode: Mode) -> io::Result<OwnedFd> {
-    let waiting = if mode == Mode::Immediate { libc::SOCK_NONBLOCK } else { 0 };
+    let waiting = if mode == Mode::Immediate {
+        libc::SOCK_NONBLOCK
+    } else {
+        0
+    };
     // SAFETY: takes no pointers.
     let fd = checked(unsafe { libc::socket(family, style | libc::SOCK_CLOEXEC | waiting, 0) })?;
     // SAFETY: a fresh descriptor that nobody else knows.
@@ -170,7 +187,9 @@ fn create(family: libc::c_int, style: libc::c_int, mode: Mode) -> io::Result<Own
 
 fn bind(socket: &OwnedFd, from: IpAddr, to: SocketAddr) -> io::Result<()> {
     if from.is_ipv4() != to.is_ipv4() {
-        return Err(invalid("the local address is of another family than the remote one"));
+        return Err(invalid(
+            "the local address is of another family than the remote one",
+        ));
     }
     // The port is chosen at connect, when the remote address is known, so that two
     // connections to different places can share one. Only an optimization.
@@ -189,18 +208,52 @@ pub(crate) fn set_low_water(socket: &OwnedFd, bytes: usize) -> io::Result<()> {
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
 }
 
+/// Elsewhere poll(2) need not look at the mark, so it stays where it is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn set_low_water(_: &OwnedFd, _: usize) -> io::Result<()> {
+    Err(unsupported())
+}
+
 fn set_option(
     socket: &OwnedFd,
     level: libc::c_int,
     name: libc::c_int,
     value: libc::c_int,
 ) -> io::Result<()> {
-    let len = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
     // SAFETY: pointer and length describe a live integer.
     checked(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), len)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            len,
+        )
     })?;
     Ok(())
+}
+
+/// How a connect that was started on a non-blocking socket has ended.
+#[cfg(feature = "blocking")]
+pub(crate) fn connect_outcome(fd: RawFd) -> io::Result<()> {
+    let mut code: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: pointer and length describe a live integer.
+    checked(unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_ERROR,
+            (&raw mut code).cast(),
+            &raw mut len,
+        )
+    })?;
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(code))
+    }
 }
 
 /// Ends the sending direction.
@@ -232,7 +285,10 @@ pub(crate) fn gather(bufs: &[Buf], pieces: &mut [libc::iovec; MAX_SEND_BUFS]) ->
         let len = buf.len().min(left);
         left -= len;
         // The kernel only reads through this pointer.
-        *piece = libc::iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: len };
+        *piece = libc::iovec {
+            iov_base: buf.as_ptr().cast_mut().cast(),
+            iov_len: len,
+        };
     }
     Ok(bufs.len())
 }
@@ -245,7 +301,11 @@ pub(crate) fn call_len(len: usize) -> u32 {
 
 /// A call's result, or why it failed.
 pub(crate) fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// The result of an operation that ended because it was cancelled.
@@ -260,7 +320,10 @@ pub(crate) fn invalid(what: &'static str) -> io::Error {
 
 /// The vocabulary knows more than this driver.
 pub(crate) fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "this driver does not know such an operation")
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this driver does not know such an operation",
+    )
 }
 
 /// A time to wait in poll(2)'s form: whole milliseconds, rounded up so that a wait

@@ -56,12 +56,19 @@ impl Sockets {
         }
         let slot = &mut self.slots[conn.slot()];
         if matches!(slot, Slot::Open(_)) {
-            return Err(socket::invalid("a connection's slot has an open socket already"));
+            return Err(socket::invalid(
+                "a connection's slot has an open socket already",
+            ));
         }
         *slot = Slot::Failed(conn);
         let address = Address::of(to)?;
         let (fd, kind) = socket::open(to, from, mode)?;
-        *slot = Slot::Open(Socket { conn, fd, kind, low_water: 1 });
+        *slot = Slot::Open(Socket {
+            conn,
+            fd,
+            kind,
+            low_water: 1,
+        });
         Ok(address)
     }
 
@@ -126,8 +133,11 @@ impl Socket {
     /// A hint: where the kernel does not take it, receives come early. Returns whether
     /// the mark is above one byte now.
     pub(crate) fn want(&mut self, min: usize) -> bool {
-        let min = if self.kind == Kind::Tcp { min.max(1) } else { 1 };
-        #[cfg(target_os = "linux")]
+        let min = if self.kind == Kind::Tcp {
+            min.max(1)
+        } else {
+            1
+        };
         if min != self.low_water && socket::set_low_water(&self.fd, min).is_ok() {
             self.low_water = min;
         }
@@ -136,5 +146,8 @@ impl Socket {
 }
 
 fn not_connected() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "no socket of that connection is open")
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "no socket of that connection is open",
+    )
 }

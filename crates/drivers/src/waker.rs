@@ -22,7 +22,9 @@ pub struct Waker {
 impl Waker {
     /// A waker that calls `wake`; for drivers outside this crate.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { wake: Arc::new(wake) }
+        Self {
+            wake: Arc::new(wake),
+        }
     }
 
     /// Ends the current or the next `wait`.

@@ -52,14 +52,20 @@ impl Exchange for Http1 {
             events,
             body,
         } = top;
-        while !self.complete {
+        if !self.sender.has_begun() {
             self.sender.pump(&self.request, to_peer, body, cx)?;
+        }
+        while !self.complete {
+            // First what the peer says: it may consent to the body, or refuse it.
             let to_head = self.request.is_head();
             match self
                 .receiver
                 .pump(&self.config, to_head, from_peer, events, cx)?
             {
-                Found::Blocked => return Ok(Turn::Blocked),
+                Found::Blocked => {
+                    self.sender.pump(&self.request, to_peer, body, cx)?;
+                    return Ok(Turn::Blocked);
+                }
                 Found::Consent => self.sender.consent(),
                 Found::Final(code) => self.sender.answered(code),
                 Found::Complete => self.complete = true,

@@ -35,8 +35,7 @@ impl FramingFields {
             14 if name.eq_ignore_ascii_case("Content-Length") => self.see_length(value),
             17 if name.eq_ignore_ascii_case("Transfer-Encoding") => self.see_transfer(value),
             10 if name.eq_ignore_ascii_case("Connection") => {
-                self.close |= has_token(value, b"close");
-                self.keep_alive |= has_token(value, b"keep-alive");
+                self.see_connection(value);
                 Ok(())
             }
             16 if name.eq_ignore_ascii_case("Content-Encoding") => {
@@ -44,6 +43,16 @@ impl FramingFields {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Nearly always one of two single words.
+    fn see_connection(&mut self, value: &[u8]) {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            self.keep_alive = true;
+        } else {
+            self.close |= has_token(value, b"close");
+            self.keep_alive |= has_token(value, b"keep-alive");
         }
     }
 

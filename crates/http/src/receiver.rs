@@ -27,8 +27,6 @@ pub(crate) struct Receiver {
     interims: usize,
     /// Body bytes given to the application.
     delivered: u64,
-    /// Bytes that had arrived and were not taken when the last pump ended.
-    waiting: u64,
     emitted: bool,
     persists: bool,
 }
@@ -67,7 +65,6 @@ impl Receiver {
             trailers: None,
             interims: 0,
             delivered: 0,
-            waiting: 0,
             emitted: false,
             persists: false,
         }
@@ -82,12 +79,10 @@ impl Receiver {
         events: &mut Events,
         cx: &mut Cx<'_>,
     ) -> Result<Found, Fault> {
-        let found = match self.step {
+        match self.step {
             Step::Head => self.pump_head(config, to_head, from_peer, events, cx),
             _ => self.pump_body(config, from_peer, events, cx),
-        };
-        self.waiting = from_peer.len() as u64;
-        found
+        }
     }
 
     /// Whether any byte of the answer, apart from interim ones, has come.
@@ -105,14 +100,13 @@ impl Receiver {
         self.persists
     }
 
-    /// Bytes that are sure to come, without those that have already arrived.
+    /// Bytes that are sure to come, from those on that were not taken yet.
     pub(crate) fn expects(&self) -> u64 {
-        let sure = match &self.step {
+        match &self.step {
             Step::Sized { left, .. } => *left,
             Step::Chunked(chunks) => chunks.sure(),
             Step::Head | Step::Trailers | Step::UntilClose | Step::Complete => 0,
-        };
-        sure.saturating_sub(self.waiting)
+        }
     }
 
     fn pump_head(

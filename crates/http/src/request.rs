@@ -251,11 +251,11 @@ impl Request {
 
     /// Whether the method gives an empty body a meaning (RFC 9110 section 8.6).
     pub(crate) fn anticipates_body(&self) -> bool {
-        matches!(self.method(), "POST" | "PUT" | "PATCH")
+        matches!(&self.wire[..self.method_len], b"POST" | b"PUT" | b"PATCH")
     }
 
     pub(crate) fn is_head(&self) -> bool {
-        self.method() == "HEAD"
+        self.wire.starts_with(b"HEAD ")
     }
 
     /// Whether the request itself ends the connection.

@@ -63,7 +63,7 @@ enum Command {
         request: Box<Request>,
         reply: oneshot::Sender<Result<Incoming, Error>>,
         /// For the answer: the worker itself keeps no way to reach itself.
-        handle: UnboundedSender<Command>,
+        handle: UnboundedSender<Self>,
     },
     Taken(TransferId, usize),
     Drop(TransferId),
@@ -82,7 +82,13 @@ impl Client {
         driver: Box<dyn AsyncDriver>,
     ) -> (Self, impl Future<Output = io::Result<()>> + Send) {
         let (commands, inbox) = unbounded();
-        let worker = Worker { session, driver, inbox, calls: HashMap::new(), closed: false };
+        let worker = Worker {
+            session,
+            driver,
+            inbox,
+            calls: HashMap::new(),
+            closed: false,
+        };
         (Self { commands }, worker.run())
     }
 
@@ -93,7 +99,11 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Incoming, Error> {
         let (reply, answer) = oneshot::channel();
         let handle = self.commands.clone();
-        let start = Command::Start { request: Box::new(request), reply, handle };
+        let start = Command::Start {
+            request: Box::new(request),
+            reply,
+            handle,
+        };
         self.commands.unbounded_send(start).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -171,7 +181,7 @@ impl Worker {
                 Output::Submit(op) => self.driver.submit(op),
                 Output::Cancel(id) => self.driver.cancel(id),
                 Output::Event(id, event) => self.event(id, event),
-                Output::Wait(_) if self.closed && self.session.active() == 0 => return Ok(()),
+                Output::Wait(_) if self.closed && self.session.is_settled() => return Ok(()),
                 Output::Wait(deadline) => {
                     match self.wait(deadline, &mut done).await? {
                         Woken::Driver => {}
@@ -206,12 +216,21 @@ impl Worker {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Start { request, reply, handle } => {
+            Command::Start {
+                request,
+                reply,
+                handle,
+            } => {
                 match self.session.start(self.driver.now(), *request) {
                     Ok(id) => {
                         let (pieces, reader) = unbounded();
                         let reader = Some((reader, handle));
-                        let call = Call { reply: Some(reply), pieces, reader, queued: 0 };
+                        let call = Call {
+                            reply: Some(reply),
+                            pieces,
+                            reader,
+                            queued: 0,
+                        };
                         self.calls.insert(id, call);
                     }
                     // A caller that is gone does not want to know.
@@ -231,15 +250,24 @@ impl Worker {
     }
 
     fn event(&mut self, id: TransferId, event: Event) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         match event {
             Event::Head(head) => {
-                let (Some(reply), Some((pieces, commands))) = (call.reply.take(), call.reader.take())
+                let (Some(reply), Some((pieces, commands))) =
+                    (call.reply.take(), call.reader.take())
                 else {
                     return;
                 };
-                let answer =
-                    Incoming { head, summary: None, id, pieces, commands, since_resume: 0 };
+                let answer = Incoming {
+                    head,
+                    summary: None,
+                    id,
+                    pieces,
+                    commands,
+                    since_resume: 0,
+                };
                 // The answer comes back when the caller is gone; dropping it cancels.
                 drop(reply.send(Ok(answer)));
             }
@@ -253,7 +281,9 @@ impl Worker {
             }
             Event::WantBody { .. } => self.session.cancel(id),
             Event::Done { outcome, summary } => {
-                let Some(call) = self.calls.remove(&id) else { return };
+                let Some(call) = self.calls.remove(&id) else {
+                    return;
+                };
                 match (call.reply, outcome) {
                     (Some(reply), Err(error)) => drop(reply.send(Err(error))),
                     (_, outcome) => {

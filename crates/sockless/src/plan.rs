@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
-use sockless_core::{Fault, Filter};
-use sockless_core::{Error, Key, LayerKey, Plain, Recipe, Route, Target};
+use sockless_core::Filter;
+use sockless_core::{Error, Fault, Key, LayerKey, Plain, Recipe, Route, Target};
 use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding, basic_credentials};
 
 use crate::request::{Body, Request};
@@ -15,7 +15,7 @@ const USER_AGENT: &str = concat!("sockless/", env!("CARGO_PKG_VERSION"));
 
 /// The exchange that carries a request out.
 pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
-    let at_http = |fault: sockless_core::Fault| fault.at("http");
+    let at_http = |fault: Fault| fault.at("http");
     let url = &request.url;
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -23,7 +23,10 @@ pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
     };
     let named = |name: &str| {
         let fields = request.fields.iter();
-        fields.rev().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        fields
+            .rev()
+            .find(|(have, _)| have.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     };
     let host = match named("host") {
         Some(host) => String::from_utf8_lossy(host).into_owned(),
@@ -37,12 +40,15 @@ pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
         }
     }
     if request.http.decode && named("accept-encoding").is_none() {
-        http = http.field("Accept-Encoding", accept_encoding()).map_err(at_http)?;
+        http = http
+            .field("Accept-Encoding", accept_encoding())
+            .map_err(at_http)?;
     }
     if let Some((user, password)) = &request.credentials
         && named("authorization").is_none()
     {
-        http = http.field("Authorization", basic_credentials(user, password)).map_err(at_http)?;
+        let basic = basic_credentials(user, password).map_err(at_http)?;
+        http = http.field("Authorization", basic).map_err(at_http)?;
     }
     for (name, value) in &request.fields {
         if !value.is_empty() && !name.eq_ignore_ascii_case("host") {
@@ -70,13 +76,24 @@ pub(crate) fn route(request: &Request, config: &Config) -> Result<Arc<Route>, Er
     let port = url.port_or_known_default().unwrap_or(80);
     let target = match (&request.unix, config.resolve.get(&(host.clone(), port))) {
         (Some(path), _) => Target::Unix(path.clone()),
-        (None, Some(addresses)) => {
-            Target::Addresses(addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
-        }
-        (None, None) => Target::Host { host: host.as_str().into(), port },
+        (None, Some(addresses)) => Target::Addresses(
+            addresses
+                .iter()
+                .map(|ip| SocketAddr::new(*ip, port))
+                .collect(),
+        ),
+        (None, None) => Target::Host {
+            host: host.as_str().into(),
+            port,
+        },
     };
     let (layers, recipe) = layers(url.scheme(), &host, config)?;
-    let key = Key { target, local: request.local, protocol: "http/1.1", layers };
+    let key = Key {
+        target,
+        local: request.local,
+        protocol: "http/1.1",
+        layers,
+    };
     Ok(Arc::new(Route { key, recipe }))
 }
 
@@ -93,12 +110,18 @@ fn layers(scheme: &str, host: &str, config: &Config) -> Result<Layers, Error> {
 fn secured(host: &str, config: &Config) -> Result<Layers, Error> {
     let client = config.tls()?;
     let key = client.layer_key(host);
-    Ok((vec![key], Box::new(Tls { client, name: host.to_owned() })))
+    Ok((
+        vec![key],
+        Box::new(Tls {
+            client,
+            name: host.to_owned(),
+        }),
+    ))
 }
 
 #[cfg(not(any(feature = "tls-rustls", feature = "tls-ring")))]
 fn secured(_host: &str, _config: &Config) -> Result<Layers, Error> {
-    use sockless_core::{Culprit, Fault, Reason};
+    use sockless_core::{Culprit, Reason};
     let what = "https is not built in";
     Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what).at("url"))
 }
@@ -119,7 +142,9 @@ impl Recipe for Tls {
 /// The URL's host for a resolver or a certificate: no brackets.
 pub(crate) fn bare_host(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
 }
 
 /// The `Host` field: the port only where it is not the scheme's own.

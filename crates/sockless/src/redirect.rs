@@ -9,19 +9,27 @@ use crate::request::{Body, Request, check_scheme};
 const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// Fields that describe a body; they go with it.
-const ABOUT_BODY: [&str; 4] =
-    ["content-type", "content-length", "content-encoding", "transfer-encoding"];
+const ABOUT_BODY: [&str; 4] = [
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+];
 
 /// Where an answer redirects to, if it does.
 pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
     if !matches!(head.code, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(value) = head.fields.first("location") else { return Ok(None) };
+    let Some(value) = head.fields.first("location") else {
+        return Ok(None);
+    };
     let text = String::from_utf8_lossy(value);
     let mut to = base.join(&text).map_err(|error| {
         let what = format!("the redirect to {text:?} leads nowhere: {error}");
-        Fault::misbehaved(Reason::BadRedirect, what).source(error).at("http")
+        Fault::misbehaved(Reason::BadRedirect, what)
+            .source(error)
+            .at("http")
     })?;
     check_scheme(&to).map_err(|_| {
         let what = format!("a redirect to the scheme {}: is not followed", to.scheme());
@@ -49,7 +57,9 @@ pub(crate) fn next(
     if to_get {
         request.method = "GET".to_owned();
         request.body = Body::Empty;
-        request.fields.retain(|(name, _)| !is_one_of(name, &ABOUT_BODY));
+        request
+            .fields
+            .retain(|(name, _)| !is_one_of(name, &ABOUT_BODY));
     } else if body_used && matches!(request.body, Body::Sized(_) | Body::Chunked) {
         let what = "the redirect wants the body once more, and part of it is gone";
         return Err(Fault::new(Culprit::Misuse, Reason::Upload, what)
@@ -58,10 +68,14 @@ pub(crate) fn next(
     }
     if !request.redirects.trust_all_hosts && origin(&request.url) != origin(&to) {
         request.credentials = None;
-        request.fields.retain(|(name, _)| !is_one_of(name, &SECRETS));
+        request
+            .fields
+            .retain(|(name, _)| !is_one_of(name, &SECRETS));
     }
     if origin(&request.url) != origin(&to) {
-        request.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
+        request
+            .fields
+            .retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
         request.unix = None;
     }
     // What a redirect says about users and passwords is not the user's word.
@@ -105,7 +119,11 @@ mod tests {
 
     #[test]
     fn secrets_stay_with_their_origin() {
-        for other in ["https://b.example/", "http://a.example/", "https://a.example:444/"] {
+        for other in [
+            "https://b.example/",
+            "http://a.example/",
+            "https://a.example:444/",
+        ] {
             let next = next(request("GET"), 302, to(other), false).expect("can be followed");
             assert!(next.credentials.is_none(), "{other}");
             let names: Vec<_> = next.fields.iter().map(|(name, _)| name.as_str()).collect();
@@ -129,7 +147,11 @@ mod tests {
             ("HEAD", 303, "HEAD"),
         ] {
             let next = next(request(method), code, to("https://a.example/"), false);
-            assert_eq!(next.expect("can be followed").method, becomes, "{method} {code}");
+            assert_eq!(
+                next.expect("can be followed").method,
+                becomes,
+                "{method} {code}"
+            );
         }
     }
 

@@ -64,12 +64,18 @@ pub struct Redirects {
 impl Redirects {
     /// Follow at most `max` of them.
     pub fn follow(max: u32) -> Self {
-        Self { follow: Some(max), trust_all_hosts: false }
+        Self {
+            follow: Some(max),
+            trust_all_hosts: false,
+        }
     }
 
     /// Follow none.
     pub fn none() -> Self {
-        Self { follow: None, trust_all_hosts: false }
+        Self {
+            follow: None,
+            trust_all_hosts: false,
+        }
     }
 }
 
@@ -81,8 +87,12 @@ impl Request {
     /// The URL is none, has no host, or another scheme.
     pub fn new(method: &str, url: &str) -> Result<Self, Error> {
         let mut url = parse(url)?;
-        let credentials = (!url.username().is_empty() || url.password().is_some())
-            .then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
+        let credentials = (!url.username().is_empty() || url.password().is_some()).then(|| {
+            (
+                decoded(url.username()),
+                decoded(url.password().unwrap_or_default()),
+            )
+        });
         // Neither can fail: the URL has a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
@@ -129,7 +139,13 @@ impl Request {
         let value = value.as_ref();
         // Checked here, where the caller can see it, by what will write it.
         sockless_http::Request::new("GET", "/", "host")
-            .and_then(|probe| if value.is_empty() { Ok(probe) } else { probe.field(name, value) })
+            .and_then(|probe| {
+                if value.is_empty() {
+                    Ok(probe)
+                } else {
+                    probe.field(name, value)
+                }
+            })
             .map_err(|fault| fault.at("http"))?;
         self.fields.push((name.to_owned(), value.to_vec()));
         Ok(self)
@@ -211,16 +227,25 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.url.clone();
         url.set_query(None);
-        write!(f, "Request({} {url}, {} fields)", self.method, self.fields.len())
+        write!(
+            f,
+            "Request({} {url}, {} fields)",
+            self.method,
+            self.fields.len()
+        )
     }
 }
 
 pub(crate) fn parse(text: &str) -> Result<Url, Error> {
     let url = Url::parse(text).map_err(|error| {
-        Fault::new(Culprit::Misuse, Reason::BadUrl, format!("{text:?} is no URL: {error}"))
-            .remedy("write it as https://host/path")
-            .source(error)
-            .at("url")
+        Fault::new(
+            Culprit::Misuse,
+            Reason::BadUrl,
+            format!("{text:?} is no URL: {error}"),
+        )
+        .remedy("write it as https://host/path")
+        .source(error)
+        .at("url")
     })?;
     check_scheme(&url)?;
     Ok(url)

@@ -8,8 +8,8 @@ use sockless_core::{
 
 use crate::{Request, Session};
 
-/// Drives a session on a driver until no transfer is left; `on` gets every event and may
-/// start further transfers.
+/// Drives a session on a driver until no transfer is left and last words (an alert, a
+/// close_notify) are said; `on` gets every event and may start further transfers.
 ///
 /// # Errors
 /// The driver cannot go on. What goes wrong with a transfer is an event.
@@ -24,7 +24,7 @@ pub fn run(
             Output::Submit(op) => driver.submit(op),
             Output::Cancel(id) => driver.cancel(id),
             Output::Event(id, event) => on(session, id, event),
-            Output::Wait(_) if session.active() == 0 => return Ok(()),
+            Output::Wait(_) if session.is_settled() => return Ok(()),
             Output::Wait(deadline) => {
                 driver.wait(deadline, &mut done)?;
                 for Completion { op, result } in done.drain(..) {
@@ -88,7 +88,11 @@ pub fn fetch(
             .at("http"));
     }
     match (end, head) {
-        (Some((Ok(()), summary)), Some(head)) => Ok(Response { head, body, summary }),
+        (Some((Ok(()), summary)), Some(head)) => Ok(Response {
+            head,
+            body,
+            summary,
+        }),
         (Some((Err(error), _)), _) => Err(error),
         _ => {
             let what = "the transfer ended without an answer";

@@ -100,12 +100,7 @@ impl Session {
     ///
     /// # Errors
     /// The TLS settings cannot be built.
-    pub fn new(
-        config: Config,
-        now: Instant,
-        wall: SystemTime,
-        seed: u64,
-    ) -> Result<Self, Error> {
+    pub fn new(config: Config, now: Instant, wall: SystemTime, seed: u64) -> Result<Self, Error> {
         #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
         let config = match config.tls {
             Some(_) => config,
@@ -144,7 +139,9 @@ impl Session {
     fn add(&mut self, request: &Request) -> Result<TransferId, Error> {
         let exchange = plan::exchange(request)?;
         let route = self.route(request)?;
-        Ok(self.engine.add(route, Box::new(exchange), request.options.clone()))
+        Ok(self
+            .engine
+            .add(route, Box::new(exchange), request.options.clone()))
     }
 
     fn route(&mut self, request: &Request) -> Result<Arc<Route>, Error> {
@@ -250,13 +247,27 @@ impl Session {
         self.jobs.len()
     }
 
+    /// Whether no transfer is left, and no connection but idle ones: what a farewell
+    /// has to send may take a moment longer than the transfer (two seconds at most).
+    pub fn is_settled(&self) -> bool {
+        let stats = self.engine.stats();
+        self.jobs.is_empty() && stats.connections == stats.idle
+    }
+
     fn hop(&self, id: TransferId) -> TransferId {
         self.hops.get(&id).copied().unwrap_or(id)
     }
 
     /// Looks at an event of a hop; gives on what concerns the application.
-    fn event(&mut self, now: Instant, hop: TransferId, event: Event) -> Option<(TransferId, Event)> {
-        let Some(job) = self.jobs.get_mut(&hop) else { return Some((hop, event)) };
+    fn event(
+        &mut self,
+        now: Instant,
+        hop: TransferId,
+        event: Event,
+    ) -> Option<(TransferId, Event)> {
+        let Some(job) = self.jobs.get_mut(&hop) else {
+            return Some((hop, event));
+        };
         let id = job.id;
         match event {
             Event::Head(head) => self.head(hop, head).map(|event| (id, event)),
@@ -278,8 +289,12 @@ impl Session {
     }
 
     fn head(&mut self, hop: TransferId, head: Head) -> Option<Event> {
-        let Some(job) = self.jobs.get_mut(&hop) else { return Some(Event::Head(head)) };
-        let Some(max) = job.request.redirects.follow else { return Some(Event::Head(head)) };
+        let Some(job) = self.jobs.get_mut(&hop) else {
+            return Some(Event::Head(head));
+        };
+        let Some(max) = job.request.redirects.follow else {
+            return Some(Event::Head(head));
+        };
         match redirect::location(&job.request.url, &head) {
             Ok(None) => Some(Event::Head(head)),
             Ok(Some(_)) if job.redirects >= max => {
@@ -302,8 +317,12 @@ impl Session {
 
     /// Hands the next piece of a body from memory over.
     fn feed(&mut self, hop: TransferId) {
-        let Some(job) = self.jobs.get_mut(&hop) else { return };
-        let Body::Bytes(bytes) = &job.request.body else { return };
+        let Some(job) = self.jobs.get_mut(&hop) else {
+            return;
+        };
+        let Body::Bytes(bytes) = &job.request.body else {
+            return;
+        };
         let rest = bytes.get(job.body_at..).unwrap_or_default();
         let step = rest.len().min(BODY_PIECE);
         if step > 0 {
@@ -362,7 +381,13 @@ impl Session {
         };
         self.hops.insert(job.id, hop);
         let redirects = job.redirects + 1;
-        let job = Job { request, redirects, discarded: 0, body_at: 0, ..job };
+        let job = Job {
+            request,
+            redirects,
+            discarded: 0,
+            body_at: 0,
+            ..job
+        };
         self.jobs.insert(hop, job);
         Ok(())
     }
@@ -375,6 +400,8 @@ fn default_tls() -> sockless_tls::Config {
 
 impl core::fmt::Debug for Session {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Session").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
     }
 }

@@ -26,6 +26,11 @@
 //! and the wall clock arrives with each pump. The one exception is what keys are made
 //! of: the cryptography library's own random generator.
 
+#![cfg_attr(
+    not(feature = "rustls"),
+    allow(dead_code, reason = "settings that no backend reads")
+)]
+
 mod config;
 mod roots;
 #[cfg(feature = "rustls")]

@@ -32,8 +32,16 @@ pub(super) struct Conn {
     pub(super) speed_window: (Instant, u64),
     /// Until when a `min` hint may keep a receive waiting.
     pub(super) patience: Option<Instant>,
+    /// We asked for an early end of the receive in flight.
+    pub(super) recv_cancelled: bool,
+    /// Whether the receive in flight has a buffer.
+    pub(super) recv_holds_buf: bool,
     /// The hint kept a receive waiting too long: the next one goes without.
     pub(super) impatient: bool,
+    /// When the stack was pumped last: deadlines up to then have had their chance.
+    pub(super) pumped_at: Option<Instant>,
+    /// What had come up to the top when the transfer got this connection.
+    pub(super) heard_before: u64,
     pub(super) recv_size: usize,
     pub(super) send_error: Option<Error>,
     pub(super) shutdown: bool,
@@ -82,7 +90,11 @@ impl Conn {
             awaiting_since: None,
             speed_window: (now, 0),
             patience: None,
+            recv_cancelled: false,
+            recv_holds_buf: false,
             impatient: false,
+            pumped_at: None,
+            heard_before: 0,
             recv_size: SMALL_RECV,
             send_error: None,
             shutdown: false,
@@ -90,9 +102,16 @@ impl Conn {
         }
     }
 
-    /// Bytes went in or out, or the application came back.
+    /// Bytes went in or out.
     pub(super) fn moved_at(&mut self, now: Instant) {
         self.last_move = now;
+    }
+
+    /// The application came back: what it took is not the peer's time.
+    pub(super) fn restart_clocks(&mut self, now: Instant) {
+        self.last_move = now;
+        self.speed_window = (now, 0);
+        self.awaiting_since = self.awaiting_since.map(|_| now);
     }
 
     pub(super) fn start_closing(&mut self, now: Instant) {
@@ -128,11 +147,12 @@ impl Engine {
         }
     }
 
-    fn pump(&mut self, key: u64) -> Pumped {
+    pub(super) fn pump(&mut self, key: u64) -> Pumped {
         let (now, wall) = (self.now, self.wall_now());
         let Some(conn) = self.conns.get_mut(key) else {
             return Pumped::Blocked;
         };
+        conn.pumped_at = Some(now);
         let rounds = self.limits.steps_per_turn;
         let copied = &mut self.stats.copied;
         let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id)) else {

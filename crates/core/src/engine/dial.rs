@@ -33,13 +33,17 @@ impl Engine {
         let Some(transfer) = self.transfers.get_mut(id) else {
             return;
         };
+        if transfer.ended {
+            return;
+        }
         let fresh = transfer.options.fresh_connection || transfer.retries > 0;
         let (host, rank) = (transfer.host, transfer.rank);
         match self.hosts.request(host, rank, id, fresh) {
             Grant::Reuse(conn) => self.attach(id, conn, true),
             Grant::Connect => self.dial(id),
             Grant::Replace(idle) => {
-                self.close_gracefully(idle);
+                // At once: the bound holds for sockets too, and an idle peer misses no words.
+                self.drop_conn(idle);
                 self.dial(id);
             }
             Grant::Wait => self.waiting_deadlines(id),
@@ -67,9 +71,9 @@ impl Engine {
         transfer.conn = Some(key);
         transfer.exchange.restart(reused);
         conn.transfer = Some(id);
-        conn.moved_at(now);
-        conn.speed_window = (now, 0);
         conn.awaiting_since = None;
+        conn.restart_clocks(now);
+        conn.heard_before = conn.stack.heard();
         if reused {
             conn.state = State::Open;
             transfer.summary.reused = true;
@@ -241,7 +245,7 @@ impl Engine {
         conn.socket = Some(socket);
         conn.remote = Some(to.clone());
         conn.handshake_since = Some(now);
-        conn.moved_at(now);
+        conn.restart_clocks(now);
         let transfer = conn
             .transfer
             .and_then(|id| self.transfers.get_mut(id).map(|t| (id, t)));

@@ -4,6 +4,7 @@ use super::Engine;
 use super::conn::{Conn, State};
 use super::sockets::Kind;
 use crate::event::Event;
+use crate::stack::Pumped;
 use crate::timers::Sleeper;
 use crate::{Error, Phase, Reason};
 
@@ -21,16 +22,27 @@ impl Engine {
         let forbidden = transfer
             .and_then(|id| self.transfers.get(id))
             .is_some_and(|transfer| transfer.options.forbid_reuse);
-        let clean = reusable && !forbidden && conn.send_error.is_none();
-        let clean = clean && !conn.stack.net_in().is_finished() && conn.stack.top().0.is_empty();
+        let wanted = reusable && !forbidden && conn.send_error.is_none();
+        let keep = wanted && self.limits.idle_connections > 0 && self.is_clean(key);
         if let Some(id) = transfer {
             self.end(id, Ok(()));
         }
-        if clean && self.limits.idle_connections > 0 {
+        if keep {
             self.keep(key);
         } else {
             self.close_gracefully(key);
         }
+    }
+
+    /// Whether the peer has said nothing beyond the answer, also not in what the layers
+    /// had not opened yet: such bytes would answer the next request.
+    fn is_clean(&mut self, key: u64) -> bool {
+        let quiet = matches!(self.pump(key), Pumped::Blocked);
+        self.conns.get_mut(key).is_some_and(|conn| {
+            let ended = conn.stack.net_in().is_finished() || conn.stack.is_cut();
+            let (from_peer, _) = conn.stack.top();
+            quiet && !ended && from_peer.is_empty() && !from_peer.is_finished()
+        })
     }
 
     /// Gives a clean connection to the next transfer, or keeps it.
@@ -55,6 +67,7 @@ impl Engine {
         {
             self.close_gracefully(oldest);
         }
+        self.release_recv_buf(key);
         self.flush(key);
         self.receive(key);
         self.conn_deadlines(key);
@@ -88,7 +101,8 @@ impl Engine {
         };
         let peer = conn.route.key.target.to_string();
         let transfer = conn.transfer.take();
-        let stale = conn.served > 0 && is_end(&error);
+        let answered = conn.stack.heard() != conn.heard_before;
+        let stale = conn.served > 0 && !answered && is_end(&error);
         let transport = error.culprit() == crate::Culprit::Transport;
         if transport || matches!(conn.state, State::Dialing(_)) {
             self.drop_conn(key);

@@ -1,7 +1,7 @@
 //! Who may connect where: connections per host, idle ones, and the queue for both.
 
 use core::hash::{BuildHasher, Hasher};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::DefaultHasher;
 
 use crate::slab::Slab;
@@ -11,7 +11,8 @@ use crate::{Key, Limits};
 pub(super) struct Hosts {
     by_key: HashMap<Key, u64, Seeded>,
     hosts: Slab<Host>,
-    /// Waiting transfers that only the bound on all connections holds back.
+    /// Waiting transfers that should ask as soon as there is a place: the first of each
+    /// host that could have one more connection, and who waits for the bound on all.
     queue: BTreeSet<(u64, u64)>,
     /// Idle connections, the longest idle first: (turn, connection, host).
     idle: BTreeSet<(u64, u64, u64)>,
@@ -27,8 +28,8 @@ struct Host {
     open: usize,
     /// Idle connections, the most recent last: (turn, connection).
     idle: Vec<(u64, u64)>,
-    /// Waiting transfers by rank.
-    waiting: BTreeSet<(u64, u64)>,
+    /// Waiting transfers by rank, and whether theirs must be a new connection.
+    waiting: BTreeMap<(u64, u64), bool>,
     /// Transfers that know this entry.
     users: usize,
 }
@@ -86,7 +87,7 @@ impl Hosts {
             key: key.clone(),
             open: 0,
             idle: Vec::new(),
-            waiting: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             users: 1,
         };
         let id = self.hosts.insert(host);
@@ -114,6 +115,11 @@ impl Hosts {
 
     /// Gives a transfer a connection, the right to make one, or a place in the queue.
     pub(super) fn request(&mut self, id: u64, rank: u64, transfer: u64, fresh: bool) -> Grant {
+        let place = (rank, transfer);
+        if self.queue.first().is_some_and(|first| *first < place) {
+            // Nobody jumps the queue, or those in it might starve.
+            return self.wait(id, place, fresh, true);
+        }
         if !fresh && let Some(conn) = self.take_idle(id) {
             return Grant::Reuse(conn);
         }
@@ -125,20 +131,38 @@ impl Hosts {
             if let Some(&(_, conn)) = host.idle.last() {
                 return self.replace(id, conn);
             }
-            host.waiting.insert((rank, transfer));
-            return Grant::Wait;
+            return self.wait(id, place, fresh, false);
         }
         if self.open >= self.in_all {
             if let Some(&(_, conn, _)) = self.idle.first() {
                 return self.replace(id, conn);
             }
-            host.waiting.insert((rank, transfer));
-            self.queue.insert((rank, transfer));
-            return Grant::Wait;
+            return self.wait(id, place, fresh, true);
         }
         host.open += 1;
         self.open += 1;
+        self.promote(id);
         Grant::Connect
+    }
+
+    fn wait(&mut self, id: u64, place: (u64, u64), fresh: bool, queue: bool) -> Grant {
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.waiting.insert(place, fresh);
+        }
+        if queue {
+            self.queue.insert(place);
+        }
+        Grant::Wait
+    }
+
+    /// Queues the first of a host's waiting transfers if the host can serve it.
+    fn promote(&mut self, id: u64) {
+        if let Some(host) = self.hosts.get(id)
+            && (host.open < self.per_host || !host.idle.is_empty())
+            && let Some((&first, _)) = host.waiting.first_key_value()
+        {
+            self.queue.insert(first);
+        }
     }
 
     fn replace(&mut self, id: u64, idle: u64) -> Grant {
@@ -162,18 +186,23 @@ impl Hosts {
         if let Some(host) = self.hosts.get_mut(id) {
             host.waiting.remove(&(rank, transfer));
         }
+        // Its turn, if it was that, is the next one's.
+        self.promote(id);
     }
 
     /// A connection is clean: the transfer of its host that gets it now, or none, and it is idle.
     pub(super) fn put_idle(&mut self, id: u64, conn: u64) -> Option<u64> {
         let host = self.hosts.get_mut(id)?;
-        if let Some((rank, transfer)) = host.waiting.pop_first() {
-            self.queue.remove(&(rank, transfer));
-            return Some(transfer);
+        let first = host.waiting.first_entry();
+        if let Some(first) = first.filter(|first| !first.get()) {
+            let (place, _) = first.remove_entry();
+            self.queue.remove(&place);
+            return Some(place.1);
         }
         self.turn += 1;
         host.idle.push((self.turn, conn));
         self.idle.insert((self.turn, conn, id));
+        self.promote(id);
         None
     }
 
@@ -202,10 +231,8 @@ impl Hosts {
         self.open -= 1;
         if let Some(host) = self.hosts.get_mut(id) {
             host.open -= 1;
-            if let Some(&first) = host.waiting.first() {
-                self.queue.insert(first);
-            }
         }
+        self.promote(id);
         self.forget_unused(id);
     }
 
@@ -270,7 +297,59 @@ mod tests {
         assert_eq!(hosts.request(a, 2, 2, false), Grant::Connect);
         assert_eq!(hosts.request(b, 3, 3, false), Grant::Wait);
         assert_eq!(hosts.put_idle(a, 70), None);
-        assert_eq!(hosts.request(b, 4, 4, false), Grant::Replace(70));
+        assert_eq!(
+            hosts.request(b, 4, 4, false),
+            Grant::Wait,
+            "behind who waits already"
+        );
+        assert_eq!(hosts.next_to_ask(), Some(3));
+        hosts.stop_waiting(b, 3, 3);
+        assert_eq!(hosts.request(b, 3, 3, false), Grant::Replace(70));
+    }
+
+    #[test]
+    fn a_waiting_transfer_that_gives_up_passes_its_turn_on() {
+        let mut hosts = hosts(1, 1);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(a, 2, 2, false), Grant::Wait);
+        assert_eq!(hosts.request(a, 3, 3, false), Grant::Wait);
+        hosts.closed(a);
+        assert_eq!(hosts.next_to_ask(), Some(2));
+        hosts.stop_waiting(a, 2, 2);
+        assert_eq!(hosts.next_to_ask(), Some(3), "not forgotten");
+        assert_eq!(hosts.request(b, 9, 9, false), Grant::Wait, "behind 3");
+    }
+
+    #[test]
+    fn two_freed_places_wake_two() {
+        let mut hosts = hosts(2, 10);
+        let a = hosts.enter(&key("a"));
+        for n in 1..=2 {
+            assert_eq!(hosts.request(a, n, n, false), Grant::Connect);
+        }
+        for n in 3..=4 {
+            assert_eq!(hosts.request(a, n, n, false), Grant::Wait);
+        }
+        hosts.closed(a);
+        hosts.closed(a);
+        for n in 3..=4 {
+            assert_eq!(hosts.next_to_ask(), Some(n));
+            hosts.stop_waiting(a, n, n);
+            assert_eq!(hosts.request(a, n, n, false), Grant::Connect);
+        }
+    }
+
+    #[test]
+    fn who_must_have_a_new_connection_is_not_given_a_kept_one() {
+        let mut hosts = hosts(1, 10);
+        let a = hosts.enter(&key("a"));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(a, 2, 2, true), Grant::Wait);
+        assert_eq!(hosts.put_idle(a, 55), None);
+        assert_eq!(hosts.next_to_ask(), Some(2));
+        hosts.stop_waiting(a, 2, 2);
+        assert_eq!(hosts.request(a, 2, 2, true), Grant::Replace(55));
     }
 
     #[test]

@@ -5,13 +5,11 @@ use std::io;
 use super::Engine;
 use super::conn::{SMALL_RECV, State};
 use super::sockets::{Kind, Returned};
+use crate::stack::MAX_UNIT;
 use crate::{Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Reason};
 
 /// Bytes that one send carries at most.
 const MAX_SEND: usize = 512 * 1024;
-
-/// What a layer may leave unread below itself before that is a fault of the peer.
-const MAX_UNREAD: usize = 1024 * 1024;
 
 impl Engine {
     /// Looks at an operation that has come back.
@@ -79,9 +77,10 @@ impl Engine {
             bufs.push(piece);
         }
         if let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id))
-            && conn.handshake_since.is_none() {
-                transfer.summary.started.get_or_insert(now - transfer.added);
-            }
+            && conn.handshake_since.is_none()
+        {
+            transfer.summary.started.get_or_insert(now - transfer.added);
+        }
         self.submit(socket, OpKind::Send { bufs });
     }
 
@@ -135,6 +134,7 @@ impl Engine {
         let transfer = conn.transfer.and_then(|id| self.transfers.get(id));
         let Some(transfer) = transfer else {
             // Idle: no buffer, only the news that the peer closed.
+            conn.recv_holds_buf = false;
             self.submit(socket, OpKind::Recv { buf: None, min: 1 });
             return;
         };
@@ -142,15 +142,12 @@ impl Engine {
             return;
         }
         let expects = transfer.exchange.expects();
-        let most = if conn.impatient {
-            1
-        } else {
-            self.limits.max_min
-        };
+        let impatient = core::mem::take(&mut conn.impatient);
+        let most = if impatient { 1 } else { self.limits.max_min };
         let min = conn.stack.min(expects, most);
         let wanted = wanted(conn.recv_size, expects, self.limits.bulk_recv);
         let held = conn.stack.net_in().len();
-        if held > MAX_UNREAD {
+        if held > MAX_UNIT {
             let what = format!("{held} bytes and no complete message in them");
             let fault = Fault::misbehaved(Reason::Malformed, what);
             conn.stack.cut(fault.at("stack"));
@@ -167,6 +164,7 @@ impl Engine {
         } else {
             None
         };
+        conn.recv_holds_buf = true;
         self.submit(
             socket,
             OpKind::Recv {
@@ -181,14 +179,16 @@ impl Engine {
         let (OpKind::Recv { buf, .. }, Some(conn)) = (kind, self.conns.get_mut(key)) else {
             return;
         };
-        let impatient = core::mem::replace(&mut conn.impatient, false);
+        let ended_by_us = core::mem::take(&mut conn.recv_cancelled);
         conn.patience = None;
         let mut buf = buf.unwrap_or_else(|| Buf::with_capacity(0));
         match result {
             Ok(n) if n <= buf.spare() => {
                 conn.recv_size = next_size(conn.recv_size, n, buf.spare(), self.limits.bulk_recv);
                 buf.grow(n);
-                conn.stack.net_in().unread(buf);
+                // Behind what is there: a filter that left meanwhile may have put opened
+                // bytes in, and a receive without a buffer took no partial unit along.
+                conn.stack.net_in().push(buf);
                 if n == 0 {
                     conn.stack.net_in().finish();
                 } else {
@@ -209,10 +209,11 @@ impl Engine {
                     .cut(Fault::new(Culprit::Misuse, Reason::Misuse, what).at("driver"));
             }
             Err(error) => {
-                conn.stack.net_in().unread(buf);
-                // We ended it ourselves to look at what has trickled in so far.
-                conn.impatient = impatient;
-                if !impatient {
+                conn.stack.net_in().push(buf);
+                // We ended it ourselves, to look at what has trickled in so far: the
+                // next one goes without a hint. Only this one error is forgiven.
+                conn.impatient = ended_by_us;
+                if !ended_by_us {
                     let fault = Fault::io(Reason::Receive, "receiving failed", error);
                     conn.stack.cut(fault.at("socket"));
                 }
@@ -226,8 +227,15 @@ impl Engine {
         }
     }
 
-    /// The receive has waited long enough for its hint: take what is there.
-    pub(super) fn lose_patience(&mut self, key: u64) {
+    /// An idle connection holds no buffer, only a receive that brings the news of its end.
+    pub(super) fn release_recv_buf(&mut self, key: u64) {
+        if self.conns.get(key).is_some_and(|conn| conn.recv_holds_buf) {
+            self.end_recv(key);
+        }
+    }
+
+    /// Asks for an early end of the receive in flight: take what is there.
+    pub(super) fn end_recv(&mut self, key: u64) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -236,7 +244,7 @@ impl Engine {
             .socket
             .and_then(|socket| self.sockets.pending(socket, Kind::Recv))
         {
-            conn.impatient = true;
+            conn.recv_cancelled = true;
             self.out.push_back(super::Out::Cancel(op));
         }
     }

@@ -69,7 +69,7 @@ pub struct Stats {
     pub transfers: usize,
     /// Body or record bytes that had to be copied because they straddled two buffers.
     pub copied: u64,
-    /// Bytes received and sent by the application's sockets.
+    /// Bytes received by the application's sockets.
     pub received: u64,
     /// Bytes sent by the application's sockets.
     pub sent: u64,
@@ -108,7 +108,9 @@ pub struct Engine {
     sockets: Sockets,
     hosts: Hosts,
     timers: Timers,
-    /// Connections with something to do, each at most once.
+    /// Transfers that have not asked for a connection yet.
+    added: VecDeque<u64>,
+    /// Connections with something to do.
     ready: VecDeque<u64>,
     inbox: VecDeque<Completion>,
     out: VecDeque<Out>,
@@ -141,6 +143,7 @@ impl Engine {
             conns: Slab::default(),
             sockets: Sockets::default(),
             timers: Timers::default(),
+            added: VecDeque::new(),
             ready: VecDeque::new(),
             inbox: VecDeque::new(),
             out: VecDeque::new(),
@@ -162,7 +165,9 @@ impl Engine {
         let host = self.hosts.enter(&route.key);
         let transfer = Transfer::new(route, host, exchange, options, rank, self.now, &self.limits);
         let id = self.transfers.insert(transfer);
-        self.wait_for_connection(id);
+        // Not at once: an idle connection may have ended, or have spoken out of turn,
+        // in completions that wait in the inbox.
+        self.added.push_back(id);
         TransferId(id)
     }
 
@@ -187,6 +192,8 @@ impl Engine {
                 self.wake(sleeper);
             } else if let Some(conn) = self.ready.pop_front() {
                 self.turn(conn);
+            } else if let Some(transfer) = self.added.pop_front() {
+                self.wait_for_connection(transfer);
             } else if let Some(transfer) = self.hosts.next_to_ask() {
                 self.ask_again(transfer);
             } else {
@@ -199,7 +206,7 @@ impl Engine {
         loop {
             match self.out.pop_front()? {
                 Out::Submit(op) => return Some(Output::Submit(op)),
-                Out::Cancel(id) if self.sockets.is_in_flight(id) => {
+                Out::Cancel(id) if self.sockets.cancel(id) => {
                     return Some(Output::Cancel(id));
                 }
                 Out::Cancel(_) => {}
@@ -283,9 +290,13 @@ impl Engine {
         let Some(transfer) = self.transfers.get_mut(id) else {
             return;
         };
+        let owed = transfer.body.is_asked();
         transfer.body.answered();
-        if let Some(conn) = transfer.conn {
-            self.make_ready(conn);
+        if let Some(key) = transfer.conn {
+            if let Some(conn) = self.conns.get_mut(key).filter(|_| owed) {
+                conn.restart_clocks(self.now);
+            }
+            self.make_ready(key);
         }
     }
 
@@ -308,7 +319,7 @@ impl Engine {
         self.announce(id.0);
         if let Some(key) = conn {
             if let Some(conn) = self.conns.get_mut(key) {
-                conn.moved_at(now);
+                conn.restart_clocks(now);
             }
             self.make_ready(key);
         }
@@ -322,13 +333,21 @@ impl Engine {
             Reason::Cancelled,
             "cancelled by the application",
         );
-        if let Some(transfer) = self.transfers.get_mut(id.0) {
-            if transfer.ended {
-                return;
+        let Some(transfer) = self.transfers.get_mut(id.0) else {
+            return;
+        };
+        transfer.events.set_paused(false);
+        let end = transfer.events.take_end();
+        transfer.events.clear();
+        let error = fault.at("engine");
+        match end {
+            // It had ended, and the application does not know yet.
+            Some(Event::Done { summary, .. }) => {
+                let outcome = Err(error.with_peer(transfer.route.key.target.to_string()));
+                transfer.events.emit(Event::Done { outcome, summary });
+                self.announce(id.0);
             }
-            transfer.events.set_paused(false);
-            transfer.events.clear();
-            self.abort(id.0, fault.at("engine"));
+            _ => self.abort(id.0, error),
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) struct Socket {
 struct InFlight {
     socket: ConnId,
     kind: Kind,
+    cancelled: bool,
 }
 
 /// What a returned operation means for its socket.
@@ -69,7 +70,11 @@ impl Sockets {
             OpKind::Shutdown => Kind::Shutdown,
             OpKind::Close => Kind::Close,
         };
-        let id = OpId(self.ops.insert(InFlight { socket, kind: tag }));
+        let id = OpId(self.ops.insert(InFlight {
+            socket,
+            kind: tag,
+            cancelled: false,
+        }));
         if let Some(state) = self.sockets.get_mut(socket.0) {
             state.made |= tag == Kind::Connect;
             state.ops.push(id);
@@ -81,8 +86,11 @@ impl Sockets {
         }
     }
 
-    pub(super) fn is_in_flight(&self, id: OpId) -> bool {
-        self.ops.get(id.0).is_some()
+    /// Whether an operation is in flight and nobody has asked for its end before.
+    pub(super) fn cancel(&mut self, id: OpId) -> bool {
+        self.ops
+            .get_mut(id.0)
+            .is_some_and(|op| !core::mem::replace(&mut op.cancelled, true))
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -99,7 +107,7 @@ impl Sockets {
 
     /// An operation has come back.
     pub(super) fn returned(&mut self, id: OpId) -> Returned {
-        let Some(InFlight { socket, kind }) = self.ops.remove(id.0) else {
+        let Some(InFlight { socket, kind, .. }) = self.ops.remove(id.0) else {
             return Returned::Unknown;
         };
         let Some(state) = self.sockets.get_mut(socket.0) else {

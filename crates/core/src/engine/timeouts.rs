@@ -40,7 +40,7 @@ impl Engine {
                     return self.make_ready(key);
                 }
                 Due::NextAttempt => return self.next_attempt(key),
-                Due::Patience => self.lose_patience(key),
+                Due::Patience => self.end_recv(key),
                 Due::Close => return self.expire(key),
                 Due::Fail(reason, what) => {
                     let id = conn.transfer;
@@ -120,7 +120,7 @@ fn look(conn: &mut Conn, transfer: Option<&mut Transfer>, now: Instant) -> (Due,
         State::Idle { until } => look.at(*until, || Due::Close),
         State::Closing { until } => look.at(Some(*until), || Due::Close),
         State::Open => {
-            look.at(conn.stack.deadline(), || Due::Pump);
+            look.at(not_served(conn, conn.stack.deadline()), || Due::Pump);
             look.at(conn.patience, || Due::Patience);
         }
     }
@@ -147,7 +147,8 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
             fail(Reason::ConnectTimeout, "not connected", limits.connect)
         }),
         State::Open => {
-            look.at(transfer.exchange.deadline(), || Due::Pump);
+            let deadline = transfer.exchange.deadline();
+            look.at(not_served(conn, deadline), || Due::Pump);
             if let Some(since) = conn.handshake_since
                 && conn.stack.phase() == crate::Phase::Handshake
             {
@@ -159,12 +160,13 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
                     )
                 });
             }
-            if let Some(since) = conn.awaiting_since {
+            let held = transfer.events.is_paused();
+            if let Some(since) = conn.awaiting_since.filter(|_| !held) {
                 look.at(after(since, limits.first_byte), || {
                     fail(Reason::FirstByteTimeout, "no answer", limits.first_byte)
                 });
             }
-            if !transfer.events.is_paused() && !transfer.body.is_asked() {
+            if !held && !transfer.body.is_asked() {
                 look.at(after(conn.last_move, limits.idle), || {
                     fail(Reason::IdleTimeout, "nothing moved", limits.idle)
                 });
@@ -175,9 +177,17 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
     }
 }
 
+/// A layer's deadline, unless a pump has come after it: a layer that leaves a past
+/// deadline standing must not be pumped for ever.
+fn not_served(conn: &Conn, deadline: Option<Instant>) -> Option<Instant> {
+    deadline.filter(|at| conn.pumped_at.is_none_or(|pumped| pumped < *at))
+}
+
 /// Measures speed over windows of the given length.
 fn low_speed(look: &mut Look, conn: &mut Conn, limit: Option<(u64, Duration)>) {
-    let Some((speed, window)) = limit else { return };
+    let Some((speed, window)) = limit.filter(|(_, window)| !window.is_zero()) else {
+        return;
+    };
     let (since, moved) = conn.speed_window;
     let Some(mut end) = since.checked_add(window) else {
         return;

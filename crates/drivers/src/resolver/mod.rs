@@ -71,7 +71,14 @@ impl Resolver {
     pub(crate) fn new(bell: Arc<Bell>, lookup: Option<Lookup>) -> Self {
         let lookup = lookup.unwrap_or_else(|| Arc::new(system::look_up));
         let state = Mutex::default();
-        Self { shared: Arc::new(Shared { state, work: Condvar::new(), bell, lookup }) }
+        Self {
+            shared: Arc::new(Shared {
+                state,
+                work: Condvar::new(),
+                bell,
+                lookup,
+            }),
+        }
     }
 
     /// Starts a lookup that will be answered under `ticket`.
@@ -135,7 +142,10 @@ impl Shared {
                 .map(without_duplicates);
             let mut state = self.lock();
             if !state.closed {
-                state.answers.push(Answer { ticket: job.ticket, found });
+                state.answers.push(Answer {
+                    ticket: job.ticket,
+                    found,
+                });
                 drop(state);
                 self.bell.ring();
             }
@@ -153,8 +163,10 @@ impl Shared {
                 break;
             }
             state.idle += 1;
-            let (woken, waited) =
-                self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            let (woken, waited) = self
+                .work
+                .wait_timeout(state, LINGER)
+                .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if waited.timed_out() && state.jobs.is_empty() {

@@ -11,7 +11,10 @@ use std::io;
 /// `NotFound` with the resolver's text; the port plays no part.
 pub(super) fn look_up(host: &str, _port: u16) -> io::Result<Vec<IpAddr>> {
     let name = CString::new(host).map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidInput, "a host name cannot hold a NUL byte")
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a host name cannot hold a NUL byte",
+        )
     })?;
     // SAFETY: addrinfo is plain data for which all zeroes is the documented "no hints".
     let mut hints: libc::addrinfo = unsafe { core::mem::zeroed() };
@@ -19,7 +22,8 @@ pub(super) fn look_up(host: &str, _port: u16) -> io::Result<Vec<IpAddr>> {
     hints.ai_socktype = libc::SOCK_STREAM;
     let mut list = ptr::null_mut();
     // SAFETY: a NUL-terminated name, no service, and pointers to live objects.
-    let code = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
+    let code =
+        unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
     if code != 0 {
         return Err(failure(host, code));
     }
@@ -32,9 +36,14 @@ fn failure(host: &str, code: libc::c_int) -> io::Error {
         io::Error::last_os_error().to_string()
     } else {
         // SAFETY: gai_strerror returns a static NUL-terminated string for every code.
-        unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_string_lossy().into_owned()
+        unsafe { CStr::from_ptr(libc::gai_strerror(code)) }
+            .to_string_lossy()
+            .into_owned()
     };
-    io::Error::new(io::ErrorKind::NotFound, format!("cannot resolve {host}: {text}"))
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("cannot resolve {host}: {text}"),
+    )
 }
 
 /// Owns the list that the resolver allocated.

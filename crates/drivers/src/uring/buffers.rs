@@ -31,15 +31,28 @@ impl BufferRing {
     ///
     /// # Errors
     /// As from the kernel; `EINVAL` before Linux 5.19.
-    pub(super) fn register(ring: &IoUring, pool: Pool, count: u16, size: usize) -> io::Result<Self> {
+    pub(super) fn register(
+        ring: &IoUring,
+        pool: Pool,
+        count: u16,
+        size: usize,
+    ) -> io::Result<Self> {
         let count = count.clamp(1, MAX_BUFFERS).next_power_of_two();
         let entries = Entries::map(count)?;
         let address = entries.start.as_ptr() as u64;
         // SAFETY: the mapping has room for `count` entries and is unmapped only after
         // the kernel has let go of it (`unregister`), or never (`leak`).
-        unsafe { ring.submitter().register_buf_ring_with_flags(address, count, GROUP, 0)? };
-        let mut buffers =
-            Self { entries, bufs: Vec::with_capacity(usize::from(count)), tail: 0, pool, size };
+        unsafe {
+            ring.submitter()
+                .register_buf_ring_with_flags(address, count, GROUP, 0)
+        }?;
+        let mut buffers = Self {
+            entries,
+            bufs: Vec::with_capacity(usize::from(count)),
+            tail: 0,
+            pool,
+            size,
+        };
         for id in 0..count {
             buffers.bufs.push(buffers.pool.take(size));
             buffers.provide(id);
@@ -93,11 +106,21 @@ struct Entries {
 impl Entries {
     fn map(count: u16) -> io::Result<Self> {
         let count = usize::from(count);
-        let (access, kind) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let (access, kind) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+        );
         // SAFETY: a fresh anonymous mapping; no existing memory is involved.
-        let start =
-            unsafe { libc::mmap(core::ptr::null_mut(), Self::size(count), access, kind, -1, 0) };
+        let start = unsafe {
+            libc::mmap(
+                core::ptr::null_mut(),
+                Self::size(count),
+                access,
+                kind,
+                -1,
+                0,
+            )
+        };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
@@ -106,7 +129,7 @@ impl Entries {
     }
 
     fn size(count: usize) -> usize {
-        count * mem::size_of::<BufRingEntry>()
+        count * size_of::<BufRingEntry>()
     }
 
     /// # Safety

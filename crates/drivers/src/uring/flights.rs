@@ -68,10 +68,17 @@ pub(super) struct ScratchSpace {
 
 impl ScratchSpace {
     fn new() -> Self {
-        let nothing = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+        let nothing = libc::iovec {
+            iov_base: core::ptr::null_mut(),
+            iov_len: 0,
+        };
         // SAFETY: msghdr is plain data for which all zeroes (null pointers) is valid.
         let message = unsafe { mem::zeroed() };
-        Self { address: None, pieces: [nothing; MAX_SEND_BUFS], message }
+        Self {
+            address: None,
+            pieces: [nothing; MAX_SEND_BUFS],
+            message,
+        }
     }
 }
 
@@ -106,13 +113,21 @@ impl Flights {
     /// With 2^32 operations at once: more than memory can hold.
     pub(super) fn insert(&mut self, op: Op, stage: Stage, scratch: Option<Scratch>) -> Key {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, flight: None });
+            self.slots.push(Slot {
+                generation: 0,
+                flight: None,
+            });
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 operations")
         });
         let key = Key::new(slot, self.slots[slot as usize].generation);
         self.by_id.insert(op.id.as_u64(), key);
         self.in_kernel += usize::from(stage != Stage::Resolver);
-        self.slots[slot as usize].flight = Some(Flight { op, stage, cancelled: false, scratch });
+        self.slots[slot as usize].flight = Some(Flight {
+            op,
+            stage,
+            cancelled: false,
+            scratch,
+        });
         key
     }
 
@@ -151,14 +166,19 @@ impl Flights {
     /// The keys of all that the kernel has.
     pub(super) fn kernel_keys(&self) -> impl Iterator<Item = Key> {
         self.slots.iter().enumerate().filter_map(|(at, slot)| {
-            let in_kernel = slot.flight.as_ref().is_some_and(|it| it.stage != Stage::Resolver);
+            let in_kernel = slot
+                .flight
+                .as_ref()
+                .is_some_and(|it| it.stage != Stage::Resolver);
             in_kernel.then(|| Key::new(at as u32, slot.generation))
         })
     }
 
     /// Scratch memory for a new flight.
     pub(super) fn scratch(&mut self) -> Scratch {
-        self.spare.pop().unwrap_or_else(|| Box::new(ScratchSpace::new()))
+        self.spare
+            .pop()
+            .unwrap_or_else(|| Box::new(ScratchSpace::new()))
     }
 
     /// Takes scratch memory back that no flight came to use.
@@ -169,7 +189,11 @@ impl Flights {
 
 /// The last generation of each slot is left out: the names beside the flights are there.
 fn next_generation(generation: u32) -> u32 {
-    if generation >= u32::MAX - 1 { 0 } else { generation + 1 }
+    if generation >= u32::MAX - 1 {
+        0
+    } else {
+        generation + 1
+    }
 }
 
 /// For keys that are unique small numbers of our own engine's making: one multiplication.
@@ -190,7 +214,9 @@ impl Hasher for IdHasher {
     fn write_u64(&mut self, id: u64) {
         // Fibonacci hashing; the rotation brings the well-mixed upper half to where
         // the table looks.
-        self.0 = (self.0 ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32);
+        self.0 = (self.0 ^ id)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_right(32);
     }
 }
 
@@ -201,7 +227,11 @@ mod tests {
     use super::*;
 
     fn op(id: u64) -> Op {
-        Op { id: OpId::from_u64(id), conn: ConnId::from_u64(0), kind: OpKind::Shutdown }
+        Op {
+            id: OpId::from_u64(id),
+            conn: ConnId::from_u64(0),
+            kind: OpKind::Shutdown,
+        }
     }
 
     #[test]
@@ -214,7 +244,10 @@ mod tests {
         assert!(flights.flight(first).is_none());
         assert!(flights.remove(first).is_none());
         assert_eq!(flights.in_kernel(), 1);
-        assert_eq!(flights.flight(second).map(|flight| flight.op.id), Some(OpId::from_u64(2)));
+        assert_eq!(
+            flights.flight(second).map(|flight| flight.op.id),
+            Some(OpId::from_u64(2))
+        );
     }
 
     #[test]

@@ -13,16 +13,23 @@ impl Uring {
     /// Takes one completion in.
     pub(super) fn land(&mut self, completed: &cqueue::Entry) {
         // Whoever it was for, a used buffer has to be replaced.
-        let picked = cqueue::buffer_select(completed.flags())
-            .and_then(|id| self.buffers.as_mut()?.swap(id));
+        let picked =
+            cqueue::buffer_select(completed.flags()).and_then(|id| self.buffers.as_mut()?.swap(id));
         let key = Key::from_user_data(completed.user_data());
         match key {
             Key::CANCEL => return,
             Key::BELL => return self.answer_bell(),
             _ => {}
         }
-        let Some(flight) = self.flights.remove(key) else { return };
-        let Flight { op, stage, cancelled, .. } = flight;
+        let Some(flight) = self.flights.remove(key) else {
+            return;
+        };
+        let Flight {
+            op,
+            stage,
+            cancelled,
+            ..
+        } = flight;
         let result = match usize::try_from(completed.result()) {
             Ok(n) => Ok(n),
             Err(_) => Err(io::Error::from_raw_os_error(-completed.result())),
@@ -52,24 +59,30 @@ impl Uring {
         match code {
             // No buffer was left: back-pressure, not a failure.
             Some(libc::ENOBUFS) if is_bufferless(&op) => {
-                return if cancelled { self.finish_cancelled(op) } else { self.starved.push_back(op) };
+                return self.again_or_cancelled(op, cancelled, Again::WithBuffer);
             }
             // Nothing has happened yet: a kernel thread was interrupted, perhaps by our cancel.
             Some(libc::EINTR | libc::EAGAIN) if moves_bytes => {
-                return if cancelled { self.finish_cancelled(op) } else { self.start(op) };
+                return self.again_or_cancelled(op, cancelled, Again::AtOnce);
             }
             _ => {}
         }
         match &mut op.kind {
             OpKind::Connect { .. } if result.is_err() => self.sockets.fail(op.conn),
             // At the peer's FIN no buffer is picked, but the operation still has one.
-            OpKind::Recv { buf: buf @ None, .. } if result.is_ok() => {
+            OpKind::Recv {
+                buf: buf @ None, ..
+            } if result.is_ok() => {
                 *buf = Some(picked.unwrap_or_else(|| Buf::with_capacity(0)));
             }
             _ => {}
         }
         let cut_short = cancelled && code == Some(libc::EINTR);
-        let result = if cut_short { Err(socket::cancelled()) } else { result };
+        let result = if cut_short {
+            Err(socket::cancelled())
+        } else {
+            result
+        };
         self.ready.push(Completion { op, result });
     }
 
@@ -90,16 +103,33 @@ impl Uring {
             }
             (Ok((n, _)), _) => Ok(n),
             (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => {
-                return if cancelled { self.finish_cancelled(op) } else { self.start(op) };
+                return self.again_or_cancelled(op, cancelled, Again::AtOnce);
             }
             (Err(error), _) => Err(error),
         };
         self.ready.push(Completion { op, result });
     }
 
-    fn finish_cancelled(&mut self, op: Op) {
-        self.ready.push(Completion { op, result: Err(socket::cancelled()) });
+    /// Nothing has happened: done again, unless a cancel was waiting for just that.
+    fn again_or_cancelled(&mut self, op: Op, cancelled: bool, again: Again) {
+        match again {
+            _ if cancelled => {
+                self.ready.push(Completion {
+                    op,
+                    result: Err(socket::cancelled()),
+                });
+            }
+            Again::AtOnce => self.start(op),
+            Again::WithBuffer => self.starved.push_back(op),
+        }
     }
+}
+
+/// When an operation that came back with nothing is done again.
+enum Again {
+    AtOnce,
+    /// As soon as the ring has buffers.
+    WithBuffer,
 }
 
 /// Whether it waits for a buffer of the driver's choice.

@@ -239,7 +239,9 @@ impl Uring {
     fn feed_starved(&mut self) {
         let fed = self.buffers.as_ref().map_or(usize::MAX, BufferRing::count);
         for _ in 0..fed {
-            let Some(op) = self.starved.pop_front() else { break };
+            let Some(op) = self.starved.pop_front() else {
+                break;
+            };
             self.submit(op);
         }
     }
@@ -248,7 +250,8 @@ impl Uring {
     fn poll_bell(&mut self) {
         if !mem::replace(&mut self.bell_polled, true) {
             let poll = opcode::PollAdd::new(types::Fd(self.bell.raw_fd()), libc::POLLIN as u32);
-            self.queue.push_back(poll.build().user_data(Key::BELL.user_data()));
+            self.queue
+                .push_back(poll.build().user_data(Key::BELL.user_data()));
         }
     }
 
@@ -256,8 +259,11 @@ impl Uring {
     fn take_answers(&mut self) {
         for answer in self.resolver.take_answers() {
             let key = Key::from_user_data(answer.ticket);
-            let Some(flight) = self.flights.remove(key) else { continue };
-            self.ready.push(crate::resolver::completion(flight.op, answer.found));
+            let Some(flight) = self.flights.remove(key) else {
+                continue;
+            };
+            self.ready
+                .push(crate::resolver::completion(flight.op, answer.found));
         }
     }
 }
@@ -272,7 +278,10 @@ impl Driver for Uring {
             self.cancel_flight(key);
         } else if let Some(at) = self.starved.iter().position(|op| op.id == id) {
             let op = self.starved.remove(at);
-            let cancelled = |op| Completion { op, result: Err(socket::cancelled()) };
+            let cancelled = |op| Completion {
+                op,
+                result: Err(socket::cancelled()),
+            };
             self.ready.extend(op.map(cancelled));
         }
         // Otherwise it has come back already, or is about to.
@@ -312,29 +321,46 @@ impl Driver for Uring {
 
 impl Uring {
     fn cancel_flight(&mut self, key: Key) {
-        let Some(flight) = self.flights.flight(key) else { return };
+        let Some(flight) = self.flights.flight(key) else {
+            return;
+        };
         if mem::replace(&mut flight.cancelled, true) {
             return;
         }
         if flight.stage == Stage::Resolver {
             self.resolver.forget(key.user_data());
             if let Some(flight) = self.flights.remove(key) {
-                self.ready.push(Completion { op: flight.op, result: Err(socket::cancelled()) });
+                self.ready.push(Completion {
+                    op: flight.op,
+                    result: Err(socket::cancelled()),
+                });
             }
         } else {
-            let cancel = opcode::AsyncCancel::new(key.user_data()).build();
-            self.queue.push_back(cancel.user_data(Key::CANCEL.user_data()));
+            self.queue_cancel(key);
         }
+    }
+
+    fn queue_cancel(&mut self, key: Key) {
+        let cancel = opcode::AsyncCancel::new(key.user_data()).build();
+        self.queue
+            .push_back(cancel.user_data(Key::CANCEL.user_data()));
     }
 
     /// Cancels everything and waits for the kernel to let go of it.
     fn recall(&mut self) -> io::Result<()> {
         // What the kernel has not seen yet, it need not see.
         for entry in mem::take(&mut self.queue) {
-            self.flights.remove(Key::from_user_data(entry.get_user_data()));
+            self.flights
+                .remove(Key::from_user_data(entry.get_user_data()));
         }
         let keys: Vec<Key> = self.flights.kernel_keys().collect();
-        keys.into_iter().for_each(|key| self.cancel_flight(key));
+        for key in keys {
+            self.queue_cancel(key);
+            if let Some(flight) = self.flights.flight(key) {
+                // It is not to be done again.
+                flight.cancelled = true;
+            }
+        }
         let deadline = Instant::now() + LAST_CALL;
         while self.flights.in_kernel() > 0 && Instant::now() < deadline {
             self.enter(true, Some(deadline))?;
@@ -346,9 +372,10 @@ impl Uring {
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        let recalled = self.recall();
+        // An error means that no more completions come; what is missing then is leaked.
+        let _ = self.recall();
         let in_kernel = self.flights.in_kernel();
-        if in_kernel > 0 || recalled.is_err() {
+        if in_kernel > 0 {
             // Freed memory that the kernel writes to is somebody else's memory.
             mem::forget(mem::take(&mut self.flights));
         }
@@ -370,7 +397,10 @@ impl fmt::Debug for Uring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uring")
             .field("abilities", &self.abilities)
-            .field("provided_buffers", &self.buffers.as_ref().map_or(0, BufferRing::count))
+            .field(
+                "provided_buffers",
+                &self.buffers.as_ref().map_or(0, BufferRing::count),
+            )
             .field("in_kernel", &self.flights.in_kernel())
             .finish_non_exhaustive()
     }

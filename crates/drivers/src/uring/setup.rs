@@ -48,10 +48,17 @@ fn build(entries: u32, baseline: bool) -> io::Result<IoUring> {
     // Completion work runs when we wait and not in the middle of the application's
     // code: fewer interruptions, larger batches (6.1). It binds the ring to its thread.
     let mut deferred = builder.clone();
-    deferred.setup_submit_all().setup_taskrun_flag().setup_single_issuer().setup_defer_taskrun();
+    deferred
+        .setup_submit_all()
+        .setup_taskrun_flag()
+        .setup_single_issuer()
+        .setup_defer_taskrun();
     // The next best thing (5.19).
     let mut cooperative = builder.clone();
-    cooperative.setup_submit_all().setup_taskrun_flag().setup_coop_taskrun();
+    cooperative
+        .setup_submit_all()
+        .setup_taskrun_flag()
+        .setup_coop_taskrun();
     for candidate in [&deferred, &cooperative] {
         match candidate.build(entries) {
             // The kernel does not know one of the flags.
@@ -121,7 +128,11 @@ fn left_until(deadline: Instant) -> Duration {
 
 /// Waits for a completion without the kernel's timed wait.
 fn poll_ring(ring: &IoUring, deadline: Instant) -> io::Result<()> {
-    let mut poll = libc::pollfd { fd: ring.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: ring.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     let timeout = crate::socket::poll_timeout(Some(left_until(deadline)));
     // SAFETY: one live pollfd.
     crate::socket::checked(unsafe { libc::poll(&raw mut poll, 1, timeout) })?;

@@ -20,18 +20,30 @@ enum Started {
     /// It is done: nothing to wait for.
     Done(usize),
     /// Its entry waits for the kernel.
-    Entry { entry: squeue::Entry, stage: Stage, scratch: Option<Scratch> },
+    Entry {
+        entry: squeue::Entry,
+        stage: Stage,
+        scratch: Option<Scratch>,
+    },
     /// It waits for the resolver.
     Lookup { host: Arc<str>, port: u16 },
 }
 
 impl Started {
     fn kernel(entry: squeue::Entry) -> Self {
-        Self::Entry { entry, stage: Stage::Kernel, scratch: None }
+        Self::Entry {
+            entry,
+            stage: Stage::Kernel,
+            scratch: None,
+        }
     }
 
     fn with_scratch(entry: squeue::Entry, scratch: Scratch) -> Self {
-        Self::Entry { entry, stage: Stage::Kernel, scratch: Some(scratch) }
+        Self::Entry {
+            entry,
+            stage: Stage::Kernel,
+            scratch: Some(scratch),
+        }
     }
 }
 
@@ -44,31 +56,47 @@ impl Uring {
         };
         match started {
             Ok(Started::Done(n)) => self.ready.push(Completion { op, result: Ok(n) }),
-            Ok(Started::Entry { entry, stage, scratch }) => {
+            Ok(Started::Entry {
+                entry,
+                stage,
+                scratch,
+            }) => {
                 let key = self.flights.insert(op, stage, scratch);
                 self.queue.push_back(entry.user_data(key.user_data()));
             }
             Ok(Started::Lookup { host, port }) => self.look_up(op, host, port),
-            Err(error) => self.ready.push(Completion { op, result: Err(error) }),
+            Err(error) => self.ready.push(Completion {
+                op,
+                result: Err(error),
+            }),
         }
     }
 
     fn look_up(&mut self, op: Op, host: Arc<str>, port: u16) {
         let key = self.flights.insert(op, Stage::Resolver, None);
-        let Err(error) = self.resolver.ask(key.user_data(), host, port) else { return };
+        let Err(error) = self.resolver.ask(key.user_data(), host, port) else {
+            return;
+        };
         if let Some(flight) = self.flights.remove(key) {
-            self.ready.push(Completion { op: flight.op, result: Err(error) });
+            self.ready.push(Completion {
+                op: flight.op,
+                result: Err(error),
+            });
         }
     }
 
     /// Pointers in the entry are to the heap, so the operation itself may move afterwards.
     fn prepare(&mut self, op: &mut Op) -> io::Result<Started> {
         match &mut op.kind {
-            OpKind::Resolve { host, port, .. } => {
-                Ok(Started::Lookup { host: Arc::clone(host), port: *port })
-            }
+            OpKind::Resolve { host, port, .. } => Ok(Started::Lookup {
+                host: Arc::clone(host),
+                port: *port,
+            }),
             OpKind::Connect { to, from } => self.connect(op.conn, to, *from),
-            OpKind::Recv { buf: Some(buf), min } => self.recv_into(op.conn, buf, *min),
+            OpKind::Recv {
+                buf: Some(buf),
+                min,
+            } => self.recv_into(op.conn, buf, *min),
             OpKind::Recv { buf: None, min } => self.recv_any(op.conn, *min),
             OpKind::Send { bufs } => self.send(op.conn, bufs),
             // Neither waits for anything, so the ring would only make it take longer.
@@ -103,11 +131,17 @@ impl Uring {
             return Err(socket::invalid("a receive's buffer has no spare room"));
         }
         let worth_waiting = socket.want(min.min(room.len()));
-        let ioprio = if worth_waiting && poll_first { POLL_FIRST } else { 0 };
+        let ioprio = if worth_waiting && poll_first {
+            POLL_FIRST
+        } else {
+            0
+        };
         let fd = types::Fd(socket.raw_fd());
         let len = socket::call_len(room.len());
         Ok(Started::kernel(
-            opcode::Recv::new(fd, room.as_mut_ptr(), len).ioprio(ioprio).build(),
+            opcode::Recv::new(fd, room.as_mut_ptr(), len)
+                .ioprio(ioprio)
+                .build(),
         ))
     }
 
@@ -118,7 +152,11 @@ impl Uring {
         let fd = types::Fd(socket.raw_fd());
         if self.buffers.is_none() {
             let entry = opcode::PollAdd::new(fd, libc::POLLIN as u32).build();
-            return Ok(Started::Entry { entry, stage: Stage::Poll, scratch: None });
+            return Ok(Started::Entry {
+                entry,
+                stage: Stage::Poll,
+                scratch: None,
+            });
         }
         // Length 0: as much as the picked buffer holds.
         let recv = opcode::Recv::new(fd, core::ptr::null_mut(), 0)
@@ -145,6 +183,9 @@ impl Uring {
         scratch.message.msg_iov = scratch.pieces.as_mut_ptr();
         scratch.message.msg_iovlen = count as _;
         let send = opcode::SendMsg::new(fd, &raw const scratch.message);
-        Ok(Started::with_scratch(send.flags(socket::SEND_FLAGS as u32).build(), scratch))
+        Ok(Started::with_scratch(
+            send.flags(socket::SEND_FLAGS as u32).build(),
+            scratch,
+        ))
     }
 }

@@ -116,11 +116,11 @@ impl Gzip {
         if so_far as u32 != self.data.sum() || (so_far >> 32) as u32 != self.data.amount() {
             return Err("its checksum or length is wrong".to_owned());
         }
-        *self = Self {
-            members: self.members + 1,
-            ..Self::new()
-        };
-        Ok(self.part)
+        self.header.reset();
+        self.data.reset();
+        self.inflate.restart();
+        self.members += 1;
+        Ok(Part::Fixed(0))
     }
 }
 

@@ -185,8 +185,7 @@ fn certificate(why: &CertificateError) -> Fault {
         ),
         E::Other(other) if is_self_signed(other) => (
             "the certificate is self-signed".to_owned(),
-            "add the CA that issues the server's certificate to the trusted roots; \
-             a certificate marked as CA cannot be a server's own",
+            "add this certificate, or better the CA that should issue one, to the trusted roots",
         ),
         E::NotValidForName => ("the certificate is for another name".to_owned(), NAME),
         E::NotValidForNameContext {

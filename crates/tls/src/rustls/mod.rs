@@ -5,6 +5,7 @@ mod error;
 mod filter;
 mod settings;
 mod verify;
+mod x509;
 
 pub(crate) use settings::Settings;
 

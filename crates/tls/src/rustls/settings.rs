@@ -27,7 +27,11 @@ impl Settings {
     pub(crate) fn new(from: Config) -> Result<Self, Fault> {
         let provider = Arc::new(cryptography(&from)?);
         let verifier: Arc<dyn ServerVerifier> = match from.verify {
-            Verify::Full => Arc::new(Full::new(root_store(&from.roots)?, &provider)?),
+            Verify::Full => Arc::new(Full::new(
+                root_store(&from.roots)?,
+                from.roots.given.clone(),
+                &provider,
+            )?),
             Verify::Insecure => Arc::new(Insecure(provider.signature_verification_algorithms)),
         };
         let builder = ClientConfig::builder_with_details(provider, Arc::new(PumpTime))
@@ -84,20 +88,20 @@ impl Settings {
 
 /// The provider, cut down to the versions that are wanted.
 fn cryptography(from: &Config) -> Result<CryptoProvider, Fault> {
-    let mut provider = match from.provider.or_else(first_provider) {
-        #[cfg(feature = "aws-lc-rs")]
-        Some(Provider::AwsLcRs) => rustls_aws_lc_rs::DEFAULT_PROVIDER,
-        #[cfg(feature = "ring")]
-        Some(Provider::Ring) => rustls_ring::DEFAULT_PROVIDER,
-        missing => {
-            let what = match missing {
-                Some(provider) => format!("the provider {provider:?} is not built in"),
-                None => "no cryptography provider is built in".to_owned(),
-            };
-            return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what)
-                .remedy("build with the feature aws-lc-rs or ring"));
-        }
+    let found = match from.provider {
+        Some(provider) => built_in(provider),
+        None => [Provider::AwsLcRs, Provider::Ring]
+            .into_iter()
+            .find_map(built_in),
     };
+    let mut provider = found.ok_or_else(|| {
+        let what = match from.provider {
+            Some(provider) => format!("the cryptography provider {provider:?} is not built in"),
+            None => "no cryptography provider is built in".to_owned(),
+        };
+        Fault::new(Culprit::Misuse, Reason::Unsupported, what)
+            .remedy("build with the feature aws-lc-rs or ring")
+    })?;
     if from.max < Version::Tls13 {
         provider.tls13_cipher_suites = Cow::Borrowed(&[]);
     }
@@ -107,14 +111,31 @@ fn cryptography(from: &Config) -> Result<CryptoProvider, Fault> {
     Ok(provider)
 }
 
-fn first_provider() -> Option<Provider> {
-    if cfg!(feature = "aws-lc-rs") {
-        Some(Provider::AwsLcRs)
-    } else if cfg!(feature = "ring") {
-        Some(Provider::Ring)
-    } else {
-        None
+fn built_in(provider: Provider) -> Option<CryptoProvider> {
+    match provider {
+        Provider::AwsLcRs => aws_lc_rs(),
+        Provider::Ring => ring(),
     }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn aws_lc_rs() -> Option<CryptoProvider> {
+    Some(rustls_aws_lc_rs::DEFAULT_PROVIDER)
+}
+
+#[cfg(not(feature = "aws-lc-rs"))]
+fn aws_lc_rs() -> Option<CryptoProvider> {
+    None
+}
+
+#[cfg(feature = "ring")]
+fn ring() -> Option<CryptoProvider> {
+    Some(rustls_ring::DEFAULT_PROVIDER)
+}
+
+#[cfg(not(feature = "ring"))]
+fn ring() -> Option<CryptoProvider> {
+    None
 }
 
 fn root_store(roots: &Roots) -> Result<RootCertStore, Fault> {

@@ -4,32 +4,70 @@ use core::fmt;
 use core::hash::Hasher;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{
     HandshakeSignatureValid, ServerIdentity, ServerVerifier, SignatureVerificationInput,
 };
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{
     CryptoProvider, Identity, SignatureScheme, VerifiedIdentity, WebPkiSupportedAlgorithms,
     verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::error::{CertificateError, OtherError};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{Error, RootCertStore};
 
+use super::x509;
 use crate::config::bad;
 
 /// The usual verification; it also tells a self-signed certificate from one of an unknown authority.
 #[derive(Debug)]
-pub(super) struct Full(WebPkiServerVerifier);
+pub(super) struct Full {
+    webpki: WebPkiServerVerifier,
+    /// Trusted by the application itself, one by one.
+    given: Vec<CertificateDer<'static>>,
+}
 
 impl Full {
     pub(super) fn new(
         roots: RootCertStore,
+        given: Vec<CertificateDer<'static>>,
         provider: &CryptoProvider,
     ) -> Result<Self, sockless_core::Fault> {
         let verifier = WebPkiServerVerifier::builder(Arc::new(roots), provider).build();
         verifier
-            .map(Self)
+            .map(|webpki| Self { webpki, given })
             .map_err(|error| bad(format!("the trusted roots cannot be used: {error}")))
+    }
+
+    /// `openssl req -x509` marks what it makes as an authority, which no chain of RFC 5280
+    /// may end with. Whoever trusts that very certificate means this server: its name
+    /// and time still have to be right, and the handshake proves that it holds the key.
+    fn is_given(&self, server: &ServerIdentity<'_, '_>) -> Result<bool, Error> {
+        let Identity::X509(chain) = server.identity else {
+            return Ok(false);
+        };
+        if !self.given.contains(&chain.end_entity) {
+            return Ok(false);
+        }
+        let parsed = ParsedCertificate::try_from(&chain.end_entity)?;
+        verify_server_name(&parsed, server.server_name)?;
+        let (time, validity) = (server.now, x509::validity(&chain.end_entity));
+        match validity.map(|(from, to)| {
+            (
+                UnixTime::since_unix_epoch(from),
+                UnixTime::since_unix_epoch(to),
+            )
+        }) {
+            None => Err(CertificateError::BadEncoding.into()),
+            Some((not_before, _)) if time < not_before => {
+                Err(CertificateError::NotValidYetContext { time, not_before }.into())
+            }
+            Some((_, not_after)) if time > not_after => {
+                Err(CertificateError::ExpiredContext { time, not_after }.into())
+            }
+            Some(_) => Ok(true),
+        }
     }
 }
 
@@ -38,46 +76,53 @@ impl ServerVerifier for Full {
         &self,
         server: &ServerIdentity<'a, '_>,
     ) -> Result<VerifiedIdentity<'a>, Error> {
-        self.0
-            .verify_identity(server)
-            .map_err(|error| match (&error, server.identity) {
-                // `Other`: an authority's own certificate that is presented as a server's.
-                (
-                    Error::InvalidCertificate(
-                        CertificateError::UnknownIssuer | CertificateError::Other(_),
-                    ),
-                    Identity::X509(chain),
-                ) if is_self_issued(&chain.end_entity) => {
-                    CertificateError::Other(OtherError::new(SelfSigned)).into()
-                }
-                _ => error,
-            })
+        let error = match self.webpki.verify_identity(server) {
+            // `Other`: an authority's own certificate that is presented as a server's.
+            Err(Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.is_given(server)? =>
+            {
+                return Ok(VerifiedIdentity::assertion(server.identity.clone()));
+            }
+            Err(error) => error,
+            verified => return verified,
+        };
+        Err(match (&error, server.identity) {
+            (
+                Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::Other(_),
+                ),
+                Identity::X509(chain),
+            ) if x509::is_self_issued(&chain.end_entity) => {
+                CertificateError::Other(OtherError::new(SelfSigned)).into()
+            }
+            _ => error,
+        })
     }
 
     fn verify_tls12_signature(
         &self,
         input: &SignatureVerificationInput<'_>,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(input)
+        self.webpki.verify_tls12_signature(input)
     }
 
     fn verify_tls13_signature(
         &self,
         input: &SignatureVerificationInput<'_>,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(input)
+        self.webpki.verify_tls13_signature(input)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 
     fn request_ocsp_response(&self) -> bool {
-        self.0.request_ocsp_response()
+        self.webpki.request_ocsp_response()
     }
 
     fn hash_config(&self, h: &mut dyn Hasher) {
-        self.0.hash_config(h);
+        self.webpki.hash_config(h);
     }
 }
 
@@ -129,48 +174,3 @@ impl fmt::Display for SelfSigned {
 }
 
 impl std::error::Error for SelfSigned {}
-
-/// Whether issuer and subject are the same name (RFC 5280 section 4.1).
-fn is_self_issued(certificate: &[u8]) -> bool {
-    names(certificate).is_some_and(|(issuer, subject)| issuer == subject)
-}
-
-const INTEGER: u8 = 0x02;
-const SEQUENCE: u8 = 0x30;
-const EXPLICIT_VERSION: u8 = 0xa0;
-
-fn names(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (certificate, _) = element(certificate, SEQUENCE)?;
-    let (mut rest, _) = element(certificate, SEQUENCE)?;
-    if rest.first() == Some(&EXPLICIT_VERSION) {
-        (_, rest) = element(rest, EXPLICIT_VERSION)?;
-    }
-    (_, rest) = element(rest, INTEGER)?; // serial number
-    (_, rest) = element(rest, SEQUENCE)?; // signature algorithm
-    let (issuer, rest) = element(rest, SEQUENCE)?;
-    let (_, rest) = element(rest, SEQUENCE)?; // validity
-    let (subject, _) = element(rest, SEQUENCE)?;
-    Some((issuer, subject))
-}
-
-/// Contents of the DER element of that tag at the front, and what follows it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = der.split_first_chunk()?;
-    if found != tag {
-        return None;
-    }
-    let (len, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x83 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x0f))?;
-            (
-                digits
-                    .iter()
-                    .fold(0, |len, digit| len << 8 | usize::from(*digit)),
-                rest,
-            )
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(len)
-}

@@ -60,6 +60,68 @@ fn an_unknown_issuer_is_not_a_self_signed_certificate() {
     assert_eq!(fault.what, "the certificate is self-signed");
 }
 
+/// What `openssl req -x509` makes: a server's own certificate that is marked as an authority.
+fn own_authority(change: impl FnOnce(&mut CertificateParams)) -> Issued {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["example.com".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    change(&mut params);
+    let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+    Issued { chain, key }
+}
+
+fn trusting(issued: &Issued) -> Roots {
+    let mut roots = Roots::empty();
+    roots.add_der(&issued.chain[0]);
+    roots
+}
+
+#[test]
+fn an_authoritys_own_certificate_is_a_servers_only_where_it_is_trusted_itself() {
+    let theirs = own_authority(|_| {});
+    let (fault, _) = refused(&theirs, Authority::new("ours").roots(), "example.com");
+    assert_eq!(fault.what, "the certificate is self-signed");
+    let (fault, _) = refused(&theirs, trusting(&own_authority(|_| {})), "example.com");
+    assert_eq!(
+        fault.what, "the certificate is self-signed",
+        "same name, other key"
+    );
+
+    let roots = trusting(&theirs);
+    let server = Arc::new(theirs.server(DEFAULT_PROVIDER));
+    let mut local = Local::new(&Config::new(roots).build().unwrap(), "example.com");
+    settle(&mut local, &mut Remote::new(&server)).unwrap();
+}
+
+#[test]
+fn a_certificate_trusted_itself_needs_the_right_name_and_time() {
+    let other_name = own_authority(|_| {});
+    let (fault, _) = refused(&other_name, trusting(&other_name), "other.example");
+    assert!(
+        fault.what.contains("not for other.example"),
+        "{}",
+        fault.what
+    );
+
+    let spans = [
+        (
+            date_time_ymd(2020, 1, 1),
+            date_time_ymd(2027, 1, 10),
+            "expired",
+        ),
+        (
+            date_time_ymd(2027, 2, 1),
+            date_time_ymd(2060, 3, 1),
+            "not valid before 2027-02-01",
+        ),
+    ];
+    for (from, to, words) in spans {
+        let wrong_time = own_authority(|params| (params.not_before, params.not_after) = (from, to));
+        let (fault, _) = refused(&wrong_time, trusting(&wrong_time), "example.com");
+        assert!(fault.what.contains(words), "{}", fault.what);
+    }
+}
+
 #[test]
 fn a_self_signed_certificate_can_be_trusted_by_name() {
     let key = KeyPair::generate().unwrap();

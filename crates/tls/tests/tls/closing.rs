@@ -160,3 +160,21 @@ fn the_peer_may_rekey_after_our_end() {
     settle(&mut local, &mut remote).unwrap();
     assert_eq!(drain(&mut local.app_in), b"with new keys");
 }
+
+/// rustls would answer with an alert, but our direction has ended.
+#[test]
+fn garbage_after_our_end_is_a_fault_like_any_other() {
+    for world in both_versions() {
+        let (mut local, mut remote) = world.connected();
+        local.app_out.finish();
+        settle(&mut local, &mut remote).unwrap();
+        local.feed(&[23, 3, 3, 0, 32]);
+        local.feed(&[0; 32]);
+        let fault = local.pump().unwrap_err();
+        assert_eq!(
+            (fault.culprit, fault.reason),
+            (Culprit::PeerMisbehaved, Reason::Malformed)
+        );
+        assert!(local.net_out.at_end());
+    }
+}

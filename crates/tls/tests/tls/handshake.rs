@@ -119,6 +119,7 @@ fn one_name_does_not_resume_anothers_session() {
     assert_eq!(fault.reason, Reason::Certificate);
 }
 
+#[cfg(feature = "aws-lc-rs")]
 #[test]
 fn post_quantum_key_exchange_is_offered_and_taken() {
     let (local, _) = World::new().connected();

@@ -1,5 +1,7 @@
 //! The filter against a server in memory that this crate did not write.
 
+#![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+
 mod certificates;
 mod closing;
 mod garbage;

@@ -17,24 +17,24 @@ use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
 use sockless_core::{Buf, Cx, Fault, Filter, Note, Pipe, Pool, Seams};
 use sockless_tls::{Client, Config, Roots};
 
-pub const LIMIT: usize = 64 * 1024;
+pub(crate) const LIMIT: usize = 64 * 1024;
 
 /// The wall clock of all tests: January 2027.
-pub fn wall() -> SystemTime {
+pub(crate) fn wall() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
 /// A certificate authority, and what it issues.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate chain and its key.
-pub struct Issued {
-    pub chain: Vec<CertificateDer<'static>>,
-    pub key: KeyPair,
+pub(crate) struct Issued {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: KeyPair,
 }
 
 impl Authority {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params
             .distinguished_name
@@ -43,25 +43,25 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub fn der(&self) -> CertificateDer<'static> {
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
     }
 
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    pub fn roots(&self) -> Roots {
+    pub(crate) fn roots(&self) -> Roots {
         let mut roots = Roots::empty();
         roots.add_der(&self.der());
         roots
     }
 
-    pub fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         self.issue_with(names, |_| ())
     }
 
-    pub fn issue_with(
+    pub(crate) fn issue_with(
         &self,
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
@@ -76,17 +76,17 @@ impl Authority {
 }
 
 impl Issued {
-    pub fn key_der(&self) -> PrivateKeyDer<'static> {
+    pub(crate) fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
     }
 
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         let body = pem_body(&self.chain[0]);
         format!("-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
     }
 
     /// Settings of a server with this certificate.
-    pub fn server(&self, provider: CryptoProvider) -> ServerConfig {
+    pub(crate) fn server(&self, provider: CryptoProvider) -> ServerConfig {
         let identity = Arc::new(Identity::from_cert_chain(self.chain.clone()).unwrap());
         ServerConfig::builder(Arc::new(provider))
             .with_no_client_auth()
@@ -120,21 +120,21 @@ fn pem_body(der: &[u8]) -> String {
 }
 
 /// The filter with its four pipes.
-pub struct Local {
-    pub filter: Box<dyn Filter>,
-    pub net_in: Pipe,
-    pub net_out: Pipe,
-    pub app_in: Pipe,
-    pub app_out: Pipe,
-    pub pool: Pool,
-    pub copied: u64,
-    pub wall: SystemTime,
-    pub notes: Vec<Note>,
-    pub started: Instant,
+pub(crate) struct Local {
+    pub(crate) filter: Box<dyn Filter>,
+    pub(crate) net_in: Pipe,
+    pub(crate) net_out: Pipe,
+    pub(crate) app_in: Pipe,
+    pub(crate) app_out: Pipe,
+    pub(crate) pool: Pool,
+    pub(crate) copied: u64,
+    pub(crate) wall: SystemTime,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) started: Instant,
 }
 
 impl Local {
-    pub fn new(client: &Client, name: &str) -> Self {
+    pub(crate) fn new(client: &Client, name: &str) -> Self {
         let pipe = || Pipe::new(LIMIT);
         Self {
             filter: client.filter(name).unwrap(),
@@ -146,11 +146,11 @@ impl Local {
             copied: 0,
             wall: wall(),
             notes: Vec::new(),
-            started: Instant::now(),
+            started: an_instant(),
         }
     }
 
-    pub fn pump(&mut self) -> Result<(), Fault> {
+    pub(crate) fn pump(&mut self) -> Result<(), Fault> {
         let io = Seams {
             net_in: &mut self.net_in,
             net_out: &mut self.net_out,
@@ -162,15 +162,15 @@ impl Local {
         self.filter.pump(io, &mut cx).map(|_| ())
     }
 
-    pub fn feed(&mut self, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.net_in.push(Buf::from(bytes));
     }
 
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.app_out.push(Buf::from(bytes));
     }
 
-    pub fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         let texts = self.notes.iter().filter_map(|note| match note {
             Note::Info { text, .. } => Some(text.as_str()),
             _ => None,
@@ -179,8 +179,17 @@ impl Local {
     }
 }
 
+/// There is no other way to have one; which it is never matters.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the argument of all pumps must begin somewhere"
+)]
+fn an_instant() -> Instant {
+    Instant::now()
+}
+
 /// Takes everything out of a pipe.
-pub fn drain(pipe: &mut Pipe) -> Vec<u8> {
+pub(crate) fn drain(pipe: &mut Pipe) -> Vec<u8> {
     let mut all = Vec::new();
     while let Some(piece) = pipe.pop() {
         all.extend_from_slice(&piece);
@@ -189,19 +198,19 @@ pub fn drain(pipe: &mut Pipe) -> Vec<u8> {
 }
 
 /// The other end.
-pub struct Remote {
-    pub connection: Connection<ServerSide, Tcp>,
+pub(crate) struct Remote {
+    pub(crate) connection: Connection<ServerSide, Tcp>,
     unread: Vec<u8>,
     /// Towards the client.
-    pub out: Vec<u8>,
+    pub(crate) out: Vec<u8>,
     /// Opened.
-    pub got: Vec<u8>,
-    pub closed: bool,
-    pub error: Option<rustls::Error>,
+    pub(crate) got: Vec<u8>,
+    pub(crate) closed: bool,
+    pub(crate) error: Option<rustls::Error>,
 }
 
 impl Remote {
-    pub fn new(config: &Arc<ServerConfig>) -> Self {
+    pub(crate) fn new(config: &Arc<ServerConfig>) -> Self {
         Self {
             connection: Connection::<ServerSide, Tcp>::new(Arc::clone(config)).unwrap(),
             unread: Vec::new(),
@@ -212,7 +221,7 @@ impl Remote {
         }
     }
 
-    pub fn receive(&mut self, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
         let mut input = SliceInput::new(&mut self.unread);
         match self
@@ -227,28 +236,28 @@ impl Remote {
         self.unread.drain(..used);
     }
 
-    pub fn write(&mut self, plain: &[u8]) {
+    pub(crate) fn write(&mut self, plain: &[u8]) {
         self.connection
             .write(OutboundPlain::Single(plain), &mut self.out)
             .unwrap();
     }
 
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.connection.send_close_notify(&mut self.out).unwrap();
     }
 
-    pub fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
 }
 
 /// Lets both ends talk until neither has anything to say.
-pub fn settle(local: &mut Local, remote: &mut Remote) -> Result<(), Fault> {
+pub(crate) fn settle(local: &mut Local, remote: &mut Remote) -> Result<(), Fault> {
     settle_cut(local, remote, usize::MAX)
 }
 
 /// The same with the bytes in both directions cut into pieces of `cut`.
-pub fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> Result<(), Fault> {
+pub(crate) fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> Result<(), Fault> {
     loop {
         let went = local.pump();
         let sent = drain(&mut local.net_out);
@@ -268,19 +277,19 @@ pub fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> Result<
 }
 
 /// An authority, its server for `example.com`, and a client that trusts it.
-pub struct World {
-    pub authority: Authority,
-    pub server: Arc<ServerConfig>,
-    pub client: Arc<Client>,
+pub(crate) struct World {
+    pub(crate) authority: Authority,
+    pub(crate) server: Arc<ServerConfig>,
+    pub(crate) client: Arc<Client>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(rustls_aws_lc_rs::DEFAULT_PROVIDER)
     }
 
     /// The server's provider decides on the version.
-    pub fn with(provider: CryptoProvider) -> Self {
+    pub(crate) fn with(provider: CryptoProvider) -> Self {
         let authority = Authority::new("sockless test authority");
         let server = Arc::new(authority.issue(&["example.com"]).server(provider));
         let client = Config::new(authority.roots()).build().unwrap();
@@ -291,7 +300,7 @@ impl World {
         }
     }
 
-    pub fn pair(&self) -> (Local, Remote) {
+    pub(crate) fn pair(&self) -> (Local, Remote) {
         (
             Local::new(&self.client, "example.com"),
             Remote::new(&self.server),
@@ -299,7 +308,7 @@ impl World {
     }
 
     /// A pair with its handshake, tickets included, behind it.
-    pub fn connected(&self) -> (Local, Remote) {
+    pub(crate) fn connected(&self) -> (Local, Remote) {
         let (mut local, mut remote) = self.pair();
         settle(&mut local, &mut remote).unwrap();
         local.copied = 0;
@@ -308,7 +317,7 @@ impl World {
 }
 
 /// One world per version.
-pub fn both_versions() -> [World; 2] {
+pub(crate) fn both_versions() -> [World; 2] {
     [
         rustls_aws_lc_rs::DEFAULT_TLS12_PROVIDER,
         rustls_aws_lc_rs::DEFAULT_TLS13_PROVIDER,
@@ -317,6 +326,6 @@ pub fn both_versions() -> [World; 2] {
 }
 
 /// Bytes that differ from their neighbours.
-pub fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 7 + i / 251) as u8).collect()
 }

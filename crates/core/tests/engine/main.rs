@@ -1,0 +1,17 @@
+//! The engine against a scripted world: no socket, no clock, every completion by hand.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "virtual time needs one real start"
+)]
+
+mod cancel;
+mod dialing;
+mod flow;
+mod limits;
+mod random;
+mod receiving;
+mod reuse;
+mod scale;
+mod timeouts;
+mod toy;
+mod world;

@@ -1,0 +1,155 @@
+//! Folders, ports and programs for the servers.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::content;
+
+/// Changes whenever the content does, so that files of an older version are not used.
+const CONTENT: &str = "sockless-content-1";
+
+/// A server's own folder, gone when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    /// A new folder for this process, `NAME-PID-COUNT`.
+    pub(super) fn own(name: &str) -> io::Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let root = root();
+        remove_abandoned(&root);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = root.join(format!("{name}-{}-{count}", process::id()));
+        fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// `target/servers`, which holds everything the servers read and write.
+pub(super) fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = package.parent().unwrap_or(package);
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    workspace.join(target).join("servers")
+}
+
+/// The folder with the files of [`content`], made once for all servers.
+pub(super) fn content() -> io::Result<PathBuf> {
+    content_below(&root())
+}
+
+/// The same below `parent`.
+pub(super) fn content_below(parent: &Path) -> io::Result<PathBuf> {
+    let folder = parent.join(format!("{CONTENT}-{}", user_id()));
+    if folder
+        .metadata()
+        .is_ok_and(|found| found.uid() == user_id())
+    {
+        return Ok(folder);
+    }
+    // Another process may do the same at the same time: the first to rename wins.
+    let draft = parent.join(format!("{CONTENT}-draft-{}", process::id()));
+    content::write_all(&draft)?;
+    if fs::rename(&draft, &folder).is_err() {
+        fs::remove_dir_all(&draft)?;
+    }
+    folder.metadata()?;
+    Ok(folder)
+}
+
+/// As many ports as asked for that are free on loopback.
+pub(super) fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let v6 = has_ipv6();
+    // All are held until all are found, or the same one would be found again.
+    let mut held = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            *port = listener.local_addr()?.port();
+            held.push(listener);
+            if !v6 {
+                break;
+            }
+            if let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, *port)) {
+                held.push(listener);
+                break;
+            }
+        }
+    }
+    Ok(ports)
+}
+
+/// Whether ::1 is there.
+pub(super) fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+/// Whether we run as root.
+pub(super) fn is_root() -> bool {
+    user_id() == 0
+}
+
+/// Whether any user may read below `path`.
+pub(super) fn everyone_reaches(path: &Path) -> bool {
+    path.ancestors().all(|folder| {
+        folder
+            .metadata()
+            .is_ok_and(|found| found.permissions().mode() & 0o001 != 0)
+    })
+}
+
+/// Where a program is; the path of an ordinary user leaves the servers' folder out.
+pub(super) fn program(name: &str, package: &str) -> io::Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+        .ok_or_else(|| {
+            let what = format!("{name} is not installed; `apt-get install {package}` brings it");
+            io::Error::new(io::ErrorKind::NotFound, what)
+        })
+}
+
+fn user_id() -> u32 {
+    fs::metadata("/proc/self").map_or(u32::MAX, |found| found.uid())
+}
+
+/// A process that was killed, or that holds its servers in statics, leaves its folders behind.
+fn remove_abandoned(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let mut parts = name.to_str().unwrap_or_default().rsplitn(3, '-');
+        let (count, pid) = (parts.next(), parts.next());
+        let numbers = [count, pid].map(|part| part.and_then(|part| part.parse::<u32>().ok()));
+        if let ([Some(_), Some(pid)], Some("nginx" | "apache")) = (numbers, parts.next())
+            && !Path::new(&format!("/proc/{pid}")).exists()
+        {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+/// What a log says; servers put bytes of their peers there that are no UTF-8.
+pub(super) fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}

@@ -1,0 +1,128 @@
+//! The examples do what their first lines say, against a real server.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests own processes and files"
+)]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use sockless_tests::servers;
+
+/// An example's binary: `cargo test --workspace` builds it beside this test.
+fn example(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("this test's path");
+    let deps = this.parent().expect("target/debug/deps");
+    let path = deps
+        .parent()
+        .expect("target/debug")
+        .join("examples")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --examples -p sockless",
+        path.display()
+    );
+    path
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().expect("it starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {text}{complaints}");
+    text + &complaints
+}
+
+#[test]
+fn get_fetches_and_verifies() {
+    let nginx = servers::shared();
+    let url = nginx.https_url("/1k");
+    let text = output(Command::new(example("get")).arg(&url).arg(nginx.ca_pem()));
+    assert!(text.contains("1024 bytes"), "{text}");
+    let refused = Command::new(example("get"))
+        .arg(&url)
+        .output()
+        .expect("it starts");
+    assert!(
+        !refused.status.success(),
+        "the test authority is not trusted by default"
+    );
+}
+
+#[test]
+fn many_carries_a_thousand_at_once() {
+    let nginx = servers::shared();
+    let text = output(
+        Command::new(example("many"))
+            .arg(nginx.http_url("/1k"))
+            .arg("1000"),
+    );
+    assert!(
+        text.contains("1000 of 1000 transfers, 1024000 bytes, 100 connections"),
+        "{text}"
+    );
+}
+
+#[test]
+fn async_get_runs_on_a_bare_executor() {
+    let nginx = servers::shared();
+    let text = output(Command::new(example("async_get")).arg(nginx.http_url("/1m")));
+    assert!(
+        text.contains("1048576 bytes; the first was dropped half way"),
+        "{text}"
+    );
+}
+
+#[test]
+fn own_loop_makes_every_socket_call_itself() {
+    let nginx = servers::shared();
+    let url = nginx.https_url("/1m").replace("localhost", "127.0.0.1");
+    let mut plain = Command::new(example("own_loop"));
+    let run = plain
+        .arg(&url)
+        .arg(nginx.ca_pem())
+        .output()
+        .expect("it starts");
+    let complaint = String::from_utf8_lossy(&run.stderr);
+    if complaint.contains("not permitted") || complaint.contains("not implemented") {
+        println!("skipped: io_uring is not allowed here");
+        return;
+    }
+    assert!(
+        String::from_utf8_lossy(&run.stdout).contains("1048576 bytes"),
+        "{complaint}"
+    );
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=network"])
+        .arg(example("own_loop"))
+        .arg(&url)
+        .arg(nginx.ca_pem())
+        .output();
+    let Ok(traced) = traced else {
+        println!("skipped: strace is not installed");
+        return;
+    };
+    // The heartbeat's pair and its bytes, and the socket that the loop makes for a
+    // Connect; everything else is the ring's. A library that received or sent by
+    // itself would show as connect, recvfrom, sendto of other sizes, or more sockets.
+    let text = String::from_utf8_lossy(&traced.stderr);
+    let calls = text
+        .lines()
+        .filter_map(|line| line.split_once('(')?.0.split(' ').next_back());
+    let mut sockets = 0;
+    for call in calls {
+        assert!(
+            matches!(call, "socketpair" | "sendto" | "socket"),
+            "{call} in\n{text}"
+        );
+        sockets += u32::from(call == "socket");
+    }
+    assert_eq!(sockets, 1, "{text}");
+    let foreign = text
+        .lines()
+        .filter(|line| line.contains("sendto(") && !line.contains("\"!\", 1"));
+    assert_eq!(foreign.count(), 0, "{text}");
+}

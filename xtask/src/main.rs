@@ -1,0 +1,66 @@
+//! `cargo xtask`: the workspace's own tasks. Run it without arguments for the list.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tasks own processes, files and clocks"
+)]
+
+mod command;
+mod dependencies;
+mod matrix;
+mod powerset;
+mod seam;
+mod servers;
+mod steps;
+mod tidy;
+mod tools;
+
+use std::env;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test                        everything that has to hold before a change goes in
+  ci                          the same
+  tidy                        budgets, dead files, forbidden words, documentation
+  seam                        proves that core, http and tls cannot name a socket
+  matrix [--json FILE] [--filter TEXT]
+                              the release command against real servers and faults;
+                              SOCKLESS_COMMAND=curl tries another command
+  servers start|stop|status [NAME...]
+                              real servers on fixed loopback ports: nginx, apache
+  powerset                    checks every combination of cargo features
+";
+
+/// What a task ends with; an error is a message for people.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test" | "ci"] => steps::run(),
+        ["tidy"] => tidy::run(),
+        ["seam"] => seam::run(),
+        ["matrix", options @ ..] => matrix::run(options),
+        ["servers", verb, names @ ..] => servers::run(verb, names),
+        ["powerset"] => powerset::run(),
+        [] | ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => Err(format!("unknown task: {}\n\n{USAGE}", words.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // `test` has said it all before its last line.
+            if !message.is_empty() {
+                eprintln!("{}", message.trim_end());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

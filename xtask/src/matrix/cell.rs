@@ -1,0 +1,139 @@
+//! The vocabulary of the matrix: what a cell is made of.
+
+/// One thing that a user does, and what has to come of it.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    /// The command line; words in braces are filled in by the laboratory.
+    pub(super) args: &'static [&'static str],
+    pub(super) on: On,
+    pub(super) before: Before,
+    /// The exit codes that are right; the first is curl's own.
+    pub(super) codes: &'static [i32],
+    pub(super) after: &'static [Check],
+    /// An option the case cannot do without; where it does not exist the case is skipped.
+    pub(super) needs: Option<&'static str>,
+}
+
+/// What a case runs against, and so what `{url}` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    /// nginx, by each scheme.
+    EachScheme,
+    /// nginx, by plain HTTP only.
+    Http,
+    /// nginx, by HTTPS only, on the host with the good certificate.
+    Https,
+    /// Apache httpd, by plain HTTP.
+    Apache,
+    /// A fault by its name; also what `{url-tls}` leads to.
+    Fault(&'static str),
+    /// A port on which nobody listens.
+    Refused,
+}
+
+/// What has to be there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// A file `source` with that many bytes of the pattern.
+    Source(u64),
+    /// A file `out` with the first bytes of what is to be downloaded.
+    Begun(u64),
+    /// A configuration file `config`; words in braces are filled in.
+    Config(&'static str),
+}
+
+/// What has to be true afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The file holds the pattern's first bytes, that many.
+    File(&'static str, u64),
+    /// The file holds this text somewhere.
+    FileHas(&'static str, &'static str),
+    /// Exactly this was printed.
+    Printed(&'static str),
+    /// This was printed, among other things.
+    PrintedHas(&'static str),
+    /// That many bytes of the pattern from the offset on were printed, and nothing else.
+    PrintedPattern(u64, u64),
+    /// The server's text file was printed, and nothing else.
+    PrintedText,
+    /// This was said on the error output, among other things.
+    SaidHas(&'static str),
+    /// The server stored that many bytes of the pattern as `{upload}`.
+    Uploaded(u64),
+    /// The server saw that many connections.
+    Connections(usize),
+}
+
+/// A case on each scheme that has to succeed, until said otherwise.
+pub(super) const fn case(name: &'static str, args: &'static [&'static str]) -> Case {
+    Case {
+        name,
+        args,
+        on: On::EachScheme,
+        before: Before::Nothing,
+        codes: &[0],
+        after: &[],
+        needs: None,
+    }
+}
+
+impl Case {
+    pub(super) const fn on(mut self, on: On) -> Self {
+        self.on = on;
+        self
+    }
+
+    pub(super) const fn before(mut self, before: Before) -> Self {
+        self.before = before;
+        self
+    }
+
+    pub(super) const fn exits(mut self, codes: &'static [i32]) -> Self {
+        self.codes = codes;
+        self
+    }
+
+    pub(super) const fn after(mut self, after: &'static [Check]) -> Self {
+        self.after = after;
+        self
+    }
+
+    pub(super) const fn needs(mut self, option: &'static str) -> Self {
+        self.needs = Some(option);
+        self
+    }
+}
+
+/// What the command talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Http,
+    Tls12,
+    Tls13,
+}
+
+impl Scheme {
+    pub(super) const ALL: [Self; 3] = [Self::Http, Self::Tls12, Self::Tls13];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Tls12 => "tls1.2",
+            Self::Tls13 => "tls1.3",
+        }
+    }
+}
+
+impl On {
+    /// The columns of the table that a case has cells in.
+    pub(super) fn schemes(self) -> &'static [Scheme] {
+        match self {
+            Self::EachScheme => &Scheme::ALL,
+            Self::Https => &[Scheme::Tls13],
+            Self::Http | Self::Apache | Self::Fault(_) | Self::Refused => &[Scheme::Http],
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Where cells are run: the command under test, the servers, and a folder for each cell.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sockless_tests::content;
+use sockless_tests::faults::{self, FaultServer};
+use sockless_tests::servers::{Host, Nginx, Running, Servers};
+
+use super::cell::{Before, Case, Check, On, Scheme};
+use crate::command::target;
+
+/// A cell that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Everything that cells share.
+pub(super) struct Lab {
+    command: PathBuf,
+    is_our_own: bool,
+    help: String,
+    running: Running,
+    folder: PathBuf,
+}
+
+/// A cell: a case in one column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell<'a> {
+    pub(super) case: &'a Case,
+    pub(super) scheme: Scheme,
+    /// `None`: the command has no choice of drivers.
+    pub(super) driver: Option<&'static str>,
+    pub(super) number: usize,
+}
+
+/// How a cell ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// What the command did.
+struct Run {
+    code: Option<i32>,
+    printed: Vec<u8>,
+    said: String,
+}
+
+impl Lab {
+    /// Starts the servers.
+    pub(super) fn open() -> Result<Self, String> {
+        let other = env::var_os("SOCKLESS_COMMAND").map(PathBuf::from);
+        let is_our_own = other.is_none();
+        let command = other.unwrap_or_else(|| target().join("release").join("sockless"));
+        let help = help(&command)?;
+        let running = Servers::start(&["nginx", "apache"]).map_err(|error| error.to_string())?;
+        let folder = target().join("matrix");
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(Self {
+            command,
+            is_our_own,
+            help,
+            running,
+            folder,
+        })
+    }
+
+    /// The command under test.
+    pub(super) fn command(&self) -> &Path {
+        &self.command
+    }
+
+    /// The drivers that the command can be told to use. Our own always can: a help text
+    /// that forgets to say so must not make half of the cells disappear.
+    pub(super) fn drivers(&self) -> Vec<Option<&'static str>> {
+        if self.is_our_own || self.help.contains("--driver") {
+            vec![Some("uring"), Some("blocking")]
+        } else {
+            vec![None]
+        }
+    }
+
+    /// Why this machine cannot run `driver`, as the command itself puts it.
+    pub(super) fn unavailable(&self, driver: Option<&'static str>) -> Option<String> {
+        let name = driver.filter(|name| *name == "uring")?;
+        let url = self.nginx().http_url("/1k");
+        let args = ["--driver", name, "-sS", "-o", "out", &url].map(str::to_owned);
+        let run = self.execute(&self.folder, &args).ok()?;
+        let refused = run.said.contains("io_uring")
+            && [
+                "permitted",
+                "supported",
+                "available",
+                "disabled",
+                "implemented",
+            ]
+            .iter()
+            .any(|word| run.said.contains(word));
+        (run.code != Some(0) && refused).then(|| run.said.trim().replace('\n', " "))
+    }
+
+    /// Runs one cell in a folder of its own.
+    pub(super) fn run(&self, cell: Cell<'_>) -> Verdict {
+        if let Some(option) = cell.case.needs
+            && !self.help.contains(option)
+        {
+            return Verdict::Skipped(format!("the command has no {option}"));
+        }
+        let folder = self.folder.join(cell.number.to_string());
+        let verdict = match self.try_run(cell, &folder) {
+            Ok(verdict) => verdict,
+            Err(error) => Verdict::Failed(error.to_string()),
+        };
+        // What a failed cell left behind is evidence.
+        if verdict == Verdict::Passed {
+            drop(fs::remove_dir_all(&folder));
+            drop(fs::remove_file(
+                self.nginx().uploaded(&cell.number.to_string()),
+            ));
+        }
+        verdict
+    }
+
+    fn try_run(&self, cell: Cell<'_>, folder: &Path) -> io::Result<Verdict> {
+        fs::create_dir_all(folder)?;
+        let fault = match cell.case.on {
+            On::Fault(name) => Some(start_fault(name)?),
+            _ => None,
+        };
+        let words = self.words(cell, fault.as_ref())?;
+        match cell.case.before {
+            Before::Nothing => {}
+            Before::Source(length) => content::write_file(&folder.join("source"), length)?,
+            Before::Begun(length) => content::write_file(&folder.join("out"), length)?,
+            Before::Config(text) => fs::write(folder.join("config"), fill_in(text, &words))?,
+        }
+        let mut args: Vec<String> = vec!["-sS".to_owned()];
+        if let Some(driver) = cell.driver {
+            args.extend(["--driver".to_owned(), driver.to_owned()]);
+        }
+        if cell.scheme != Scheme::Http && !cell.case.args.contains(&"--cacert") {
+            args.extend(["--cacert".to_owned(), fill_in("{ca}", &words)]);
+        }
+        args.extend(cell.case.args.iter().map(|arg| fill_in(arg, &words)));
+        if let Some(word) = args.iter().find(|arg| arg.contains("{socket}")) {
+            return Ok(Verdict::Skipped(format!(
+                "{word}: the path is too long for a socket"
+            )));
+        }
+        let run = self.execute(folder, &args)?;
+        Ok(match self.judge(cell, &run, folder, fault.as_ref()) {
+            Ok(()) => Verdict::Passed,
+            Err(why) => {
+                let line = format!("{} {}", self.command.display(), args.join(" "));
+                Verdict::Failed(format!("{why}\n  in {}\n  {line}", folder.display()))
+            }
+        })
+    }
+
+    /// What is in braces on command lines, and what it stands for.
+    fn words(
+        &self,
+        cell: Cell<'_>,
+        fault: Option<&FaultServer>,
+    ) -> io::Result<Vec<(&'static str, String)>> {
+        let nginx = self.nginx();
+        let host = match cell.scheme {
+            Scheme::Http => Host::Http,
+            Scheme::Tls12 => Host::Tls12,
+            Scheme::Tls13 => Host::Tls13,
+        };
+        let url = match (cell.case.on, fault) {
+            (On::Apache, _) => self.running.apache().http_url(""),
+            (On::Refused, _) => format!("http://{}", faults::refused()?),
+            (_, Some(fault)) => fault.url(""),
+            _ => nginx.url(host, ""),
+        };
+        let (client, client_key) = nginx.client_pem();
+        let mut words = vec![
+            ("{url-v4}", url.replace("localhost", "127.0.0.1")),
+            ("{url-tls}", url.replace("http:", "https:")),
+            ("{url}", url),
+            ("{port}", nginx.port(host).to_string()),
+            ("{upload}", format!("/upload/{}", cell.number)),
+            ("{expired}", nginx.url(Host::Expired, "")),
+            ("{self-signed}", nginx.url(Host::SelfSigned, "")),
+            ("{wrong-name}", nginx.url(Host::WrongName, "")),
+            ("{client-url}", nginx.url(Host::ClientCertificate, "")),
+            (
+                "{https-as-http}",
+                nginx.https_url("").replace("https:", "http:"),
+            ),
+            (
+                "{http-as-https}",
+                nginx.http_url("").replace("http:", "https:"),
+            ),
+            ("{ca}", nginx.ca_pem().display().to_string()),
+            ("{other-ca}", nginx.other_ca_pem().display().to_string()),
+            ("{client}", client.display().to_string()),
+            ("{client-key}", client_key.display().to_string()),
+        ];
+        words.extend(
+            nginx
+                .unix_socket()
+                .map(|path| ("{socket}", path.display().to_string())),
+        );
+        Ok(words)
+    }
+
+    fn execute(&self, folder: &Path, args: &[String]) -> io::Result<Run> {
+        let (out, err) = (folder.join("printed"), folder.join("said"));
+        let mut command = Command::new(&self.command);
+        command.args(args).current_dir(folder).env("HOME", folder);
+        for name in [
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+        ] {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(File::create(&out)?)
+            .stderr(File::create(&err)?)
+            .spawn()?;
+        let until = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if Instant::now() > until {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::Error::other(format!(
+                    "still running after {PATIENCE:?}"
+                )));
+            }
+            thread::sleep(Duration::from_millis(2));
+        };
+        let said = String::from_utf8_lossy(&fs::read(err)?).into_owned();
+        Ok(Run {
+            code: status.code(),
+            printed: fs::read(out)?,
+            said,
+        })
+    }
+
+    fn judge(
+        &self,
+        cell: Cell<'_>,
+        run: &Run,
+        folder: &Path,
+        fault: Option<&FaultServer>,
+    ) -> Result<(), String> {
+        let codes = cell.case.codes;
+        if !run.code.is_some_and(|code| codes.contains(&code)) {
+            let code = run
+                .code
+                .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+            let lines: Vec<&str> = run.said.lines().take(5).collect();
+            return Err(format!(
+                "exit {code} instead of {codes:?}: {}",
+                lines.join(
+                    "
+  "
+                )
+            ));
+        }
+        if codes[0] != 0 && run.said.trim().is_empty() {
+            return Err("it failed without a word".to_owned());
+        }
+        cell.case.after.iter().try_for_each(|check| match *check {
+            Check::Uploaded(length) => {
+                content::check_file(&self.nginx().uploaded(&cell.number.to_string()), length)
+            }
+            Check::Connections(count) => match fault.map(FaultServer::connections) {
+                Some(have) if have != count => Err(format!("{have} connections, not {count}")),
+                _ => Ok(()),
+            },
+            _ => holds(*check, run, folder),
+        })
+    }
+
+    fn nginx(&self) -> &Nginx {
+        self.running.nginx()
+    }
+}
+
+/// Whether a check that needs no server holds.
+fn holds(check: Check, run: &Run, folder: &Path) -> Result<(), String> {
+    let contains = |where_: &str, text: &str, part: &str| {
+        if text.contains(part) {
+            return Ok(());
+        }
+        Err(format!(
+            "no {part:?} in {where_}: {:?}",
+            text.chars().take(400).collect::<String>()
+        ))
+    };
+    let printed = String::from_utf8_lossy(&run.printed);
+    let equals = |want: &str| {
+        if printed == want {
+            return Ok(());
+        }
+        let short = |text: &str| text.chars().take(400).collect::<String>();
+        Err(format!(
+            "it printed {:?} instead of {:?}",
+            short(&printed),
+            short(want)
+        ))
+    };
+    match check {
+        Check::File(name, length) => content::check_file(&folder.join(name), length),
+        Check::FileHas(name, part) => {
+            let text = fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
+            contains(name, &String::from_utf8_lossy(&text), part)
+        }
+        Check::Printed(want) => equals(want),
+        Check::PrintedText => equals(&content::text()),
+        Check::PrintedHas(part) => contains("what was printed", &printed, part),
+        Check::SaidHas(part) => contains("what was said", &run.said, part),
+        Check::PrintedPattern(offset, length) => {
+            if run.printed.len() as u64 != length {
+                return Err(format!("{} bytes instead of {length}", run.printed.len()));
+            }
+            content::check(offset, &run.printed).map_err(|at| format!("wrong byte at {at}"))
+        }
+        Check::Uploaded(_) | Check::Connections(_) => Ok(()),
+    }
+}
+
+fn start_fault(name: &str) -> io::Result<FaultServer> {
+    let found = faults::ALL.iter().find(|(have, _)| *have == name);
+    let (_, start) = found.ok_or_else(|| io::Error::other(format!("there is no fault {name}")))?;
+    start()
+}
+
+/// What the command says about its options; curl keeps most of them for `--help all`.
+fn help(command: &Path) -> Result<String, String> {
+    let ask = |args: &[&str]| {
+        Command::new(command)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+    };
+    let plain = ask(&["--help"]).map_err(|error| {
+        format!(
+            "{}: {error}; `cargo build --release -p sockless-cli` builds it",
+            command.display()
+        )
+    })?;
+    if !plain.status.success() {
+        let said = String::from_utf8_lossy(&plain.stderr).into_owned();
+        return Err(format!(
+            "{} --help: {}\n{}",
+            command.display(),
+            plain.status,
+            said.trim()
+        ));
+    }
+    let all = ask(&["--help", "all"])
+        .map(|output| output.stdout)
+        .unwrap_or_default();
+    Ok(String::from_utf8_lossy(&[plain.stdout, all].concat()).into_owned())
+}
+
+fn fill_in(text: &str, words: &[(&'static str, String)]) -> String {
+    words.iter().fold(text.to_owned(), |text, (word, value)| {
+        text.replace(word, value)
+    })
+}

@@ -1,0 +1,272 @@
+//! Proves that core, http and tls cannot name a socket, a clock or a thread.
+//!
+//! Three proofs, as each alone has a hole: nothing they depend on does I/O; the bans in
+//! `clippy.toml` hold without exception; and clippy, given code that breaks each ban,
+//! does refuse it.
+
+use std::fs;
+
+use crate::Outcome;
+use crate::command::{cargo, output, root, run as run_command, target};
+use crate::tidy::source;
+
+const CRATES: [&str; 3] = ["sockless-core", "sockless-http", "sockless-tls"];
+
+/// Crates whose purpose is I/O, or the system calls to do it.
+const IO_CRATES: &[&str] = &[
+    "async-io",
+    "async-std",
+    "compio",
+    "curl",
+    "hyper-util",
+    "io-uring",
+    "libc",
+    "mio",
+    "nix",
+    "polling",
+    "reqwest",
+    "rustix",
+    "smol",
+    "socket2",
+    "tokio",
+    "windows-sys",
+];
+
+/// Cryptography asks the system for randomness and processor features; what is
+/// below these needs libc for that.
+const CRYPTOGRAPHY: &[&str] = &[
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "ring",
+    "rustls-aws-lc-rs",
+    "rustls-ring",
+];
+
+/// Banned paths, each with an item that does nothing but name it.
+const PROBES: &[(&str, &str)] = &[
+    (
+        "std::net::TcpStream",
+        "pub fn tcp(_: std::net::TcpStream) {}",
+    ),
+    (
+        "std::net::TcpListener",
+        "pub fn listener(_: std::net::TcpListener) {}",
+    ),
+    (
+        "std::net::UdpSocket",
+        "pub fn udp(_: std::net::UdpSocket) {}",
+    ),
+    (
+        "std::os::unix::net::UnixStream",
+        "pub fn unix(_: std::os::unix::net::UnixStream) {}",
+    ),
+    (
+        "std::time::Instant::now",
+        "pub fn now() { std::time::Instant::now(); }",
+    ),
+    (
+        "std::time::SystemTime::now",
+        "pub fn wall() { std::time::SystemTime::now(); }",
+    ),
+    (
+        "std::thread::spawn",
+        "pub fn thread() { std::thread::spawn(|| ()); }",
+    ),
+    (
+        "std::fs::File::open",
+        "pub fn file() { drop(std::fs::File::open(\"x\")); }",
+    ),
+];
+
+/// All three proofs.
+pub(crate) fn run() -> Outcome {
+    for package in CRATES {
+        let tree = output(&mut cargo(&[
+            "tree",
+            "-p",
+            package,
+            "-e",
+            "normal",
+            "--all-features",
+            "--prefix",
+            "depth",
+            "--format",
+            " {p}",
+        ]))?;
+        let found = io_crates(&tree);
+        if !found.is_empty() {
+            return Err(format!(
+                "{package} depends on what does I/O: {}",
+                found.join(", ")
+            ));
+        }
+    }
+    println!("no dependency of core, http and tls does I/O");
+    no_way_around()?;
+    // Forbidden, not denied: an `allow` in the source is then an error as well.
+    let mut args = vec!["clippy", "--all-features"];
+    args.extend(CRATES.iter().flat_map(|package| ["-p", package]));
+    args.extend([
+        "--",
+        "-F",
+        "clippy::disallowed_methods",
+        "-F",
+        "clippy::disallowed_types",
+    ]);
+    run_command(&mut cargo(&args))?;
+    println!("core, http and tls name no socket, clock, thread or file");
+    probe()
+}
+
+/// The crates that do I/O in the output of `cargo tree --prefix depth`, but for those
+/// below cryptography.
+fn io_crates(tree: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut tolerated_below: Option<usize> = None;
+    for line in tree.lines() {
+        let Some((depth, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let (Ok(depth), Some(name)) = (depth.parse::<usize>(), rest.split(' ').next()) else {
+            continue;
+        };
+        if tolerated_below.is_some_and(|above| depth > above) {
+            continue;
+        }
+        tolerated_below = CRYPTOGRAPHY.contains(&name).then_some(depth);
+        if IO_CRATES.contains(&name) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+/// A foreign function would reach a socket without a name that clippy knows.
+fn no_way_around() -> Outcome {
+    let listed = output(&mut crate::command::program(
+        "git",
+        &[
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "crates/core/*.rs",
+            "crates/http/*.rs",
+            "crates/tls/*.rs",
+        ],
+    ))?;
+    for path in listed.lines() {
+        let text = fs::read_to_string(root().join(path)).map_err(|e| format!("{path}: {e}"))?;
+        if let Some(line) = foreign(&text) {
+            return Err(format!(
+                "{path}:{line}: an extern block or assembly; it belongs in a driver"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The line of the first extern block, extern function or assembly.
+fn foreign(text: &str) -> Option<usize> {
+    let code = source::blank(text);
+    let bad = |line: &str| {
+        source::words(line).any(|word| ["extern", "asm", "global_asm"].contains(&word))
+            && !line.contains("extern crate")
+    };
+    code.lines().position(bad).map(|index| index + 1)
+}
+
+/// Gives clippy a crate that breaks each ban, under the workspace's own `clippy.toml`.
+fn probe() -> Outcome {
+    let folder = target().join("seam-probe");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))
+    };
+    fs::create_dir_all(folder.join("src")).map_err(|error| error.to_string())?;
+    write(
+        "Cargo.toml",
+        "[package]\nname = \"seam-probe\"\nedition = \"2024\"\n[workspace]\n",
+    )?;
+    let bans = fs::read_to_string(root().join("clippy.toml")).map_err(|e| e.to_string())?;
+    write("clippy.toml", &bans)?;
+    let items: Vec<&str> = PROBES.iter().map(|(_, item)| *item).collect();
+    write("src/lib.rs", &items.join("\n"))?;
+    let mut command = cargo(&[
+        "clippy",
+        "--offline",
+        "--message-format",
+        "short",
+        "--",
+        "-F",
+        "clippy::disallowed_methods",
+        "-F",
+        "clippy::disallowed_types",
+    ]);
+    // Configuration of the workspace, not of wherever the target folder is.
+    let command = command.current_dir(&folder).env("CLIPPY_CONF_DIR", &folder);
+    match output(command.env("CARGO_TARGET_DIR", folder.join("target"))) {
+        Ok(_) => Err("clippy took code that names sockets: the bans do not work".to_owned()),
+        Err(said) => match unrefused(&said).as_slice() {
+            [] => {
+                println!("clippy refuses each of {} probes", PROBES.len());
+                Ok(())
+            }
+            paths => Err(format!(
+                "clippy did not refuse {}:\n{said}",
+                paths.join(", ")
+            )),
+        },
+    }
+}
+
+/// The banned paths that clippy's short messages do not name.
+fn unrefused(said: &str) -> Vec<&'static str> {
+    let refused = |path: &str| {
+        let quoted = format!("`{path}`");
+        said.lines()
+            .any(|line| line.contains("use of a disallowed") && line.contains(&quoted))
+    };
+    PROBES
+        .iter()
+        .map(|(path, _)| *path)
+        .filter(|path| !refused(path))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn io_is_found_at_any_depth() {
+        let tree = "0 sockless-http v0.1.0\n1 url v2.5.0\n2 mio v1.0.0\n1 libc v0.2.0\n";
+        assert_eq!(io_crates(tree), ["mio", "libc"]);
+    }
+
+    #[test]
+    fn only_what_is_below_cryptography_is_tolerated() {
+        let tree = "0 sockless-tls v0.1.0\n1 rustls-ring v0.1.0\n2 getrandom v0.2\n3 libc v0.2\n\
+                    1 rustls v0.24\n2 libc v0.2\n";
+        assert_eq!(io_crates(tree), ["libc"], "that of rustls itself");
+    }
+
+    #[test]
+    fn foreign_code_is_found_but_not_in_comments() {
+        assert_eq!(
+            foreign("// extern \"C\"\nlet x = \"extern\";\nexternal();\n"),
+            None
+        );
+        assert_eq!(
+            foreign("\nunsafe extern \"C\" { fn socket() -> i32; }\n"),
+            Some(2)
+        );
+        assert_eq!(foreign("core::arch::asm!(\"syscall\");"), Some(1));
+    }
+
+    #[test]
+    fn a_probe_that_passes_is_named() {
+        let said = "src/lib.rs:1:12: error: use of a disallowed type `std::net::TcpStream`\n";
+        let left = unrefused(said);
+        assert!(!left.contains(&"std::net::TcpStream"));
+        assert_eq!(left.len(), PROBES.len() - 1);
+    }
+}
