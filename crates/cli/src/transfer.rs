@@ -132,12 +132,8 @@ impl Transfer {
         console: &mut Console,
     ) -> Result<(), Failure> {
         if console.tracer.is_on() {
-            let layers = session.layers(id);
-            let above: String = layers
-                .iter()
-                .rev()
-                .map(|layer| format!("{layer} / "))
-                .collect();
+            let layers = self.layers.iter().rev();
+            let above: String = layers.map(|layer| format!("{layer} / ")).collect();
             console
                 .tracer
                 .info(&format!("Stack: http / {above}{}", console.driver));

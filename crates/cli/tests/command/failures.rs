@@ -108,7 +108,7 @@ fn bad_codings_are_61() {
 #[test]
 fn a_server_that_never_answers_is_28() {
     let peer = Peer::new(|_| Reply::Silence);
-    fails(&run(&["-sS", "-m", "0.2", &peer.url("/")]), 28, "0.2");
+    fails(&run(&["-sS", "-m", "0.2", &peer.url("/")]), 28, "200ms");
 }
 
 #[test]

@@ -24,6 +24,9 @@ struct Secured {
 impl Secured {
     fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "test authority");
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
@@ -103,11 +106,7 @@ fn only_trusted_servers_are_believed() {
     let server = Secured::new("trust");
     let ran = server.run(&[]);
     assert_eq!(ran.code, 60, "{}", ran.err);
-    assert!(
-        ran.err.starts_with("sockless: (60) tls (localhost:"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.starts_with("sockless: (60) tls ("), "{}", ran.err);
     assert!(ran.err.contains("[refused by policy]"), "{}", ran.err);
     let authority = server.authority.display().to_string();
     assert_eq!(server.run(&["--cacert", &authority]).ok().text(), "secret");
