@@ -68,7 +68,7 @@ impl Transfer {
         &mut self,
         session: &mut Session,
         now: Instant,
-        console: &mut Console,
+        console: &Console,
     ) -> Result<TransferId, Failure> {
         let attempt = self.job.attempt(self.offset, console.tracer.is_on())?;
         self.source = attempt.source;

@@ -121,16 +121,14 @@ impl AtWork<'_> {
             .request("GET", "/0")?
             .options(|options| options.notes = true);
         let (mut layers, mut notes) = (Vec::new(), Vec::new());
-        self.carry_out(request, |session, id, event| match event {
-            Event::Note(note) => {
-                if layers.is_empty() {
-                    layers = session.layers(id);
-                }
-                if let Note::Info { text, .. } = note {
-                    notes.push(text);
-                }
+        self.carry_out(request, |session, id, event| {
+            let Event::Note(note) = event else { return };
+            if layers.is_empty() {
+                layers = session.layers(id);
             }
-            _ => {}
+            if let Note::Info { text, .. } = note {
+                notes.push(text);
+            }
         })?;
         Ok((layers, notes))
     }

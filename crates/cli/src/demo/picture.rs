@@ -27,13 +27,8 @@ impl Picture {
     }
 
     pub(crate) fn title(&self, origin: &str, driver: &str, instead: Option<&str>) {
-        say(&format!(
-            "{}",
-            self.paint(
-                BOLD,
-                "sockless: transfers by a library that never touches a socket"
-            )
-        ));
+        let claim = "sockless: transfers by a library that never touches a socket";
+        say(&self.paint(BOLD, claim));
         say("");
         say(&format!(
             "  server   {origin}, a thread of this process with a new certificate"
@@ -112,10 +107,8 @@ impl Picture {
             } else {
                 String::new()
             };
-            say(&format!(
-                "{}",
-                format!("  {name:<10} {:>9} {bytes:>15}", grouped(count.operations)).trim_end()
-            ));
+            let line = format!("  {name:<10} {:>9} {bytes:>15}", grouped(count.operations));
+            say(line.trim_end());
         }
         say("");
     }
