@@ -14,6 +14,7 @@ pub(crate) mod code {
     pub(crate) const WRITE: u8 = 23;
     pub(crate) const READ: u8 = 26;
     pub(crate) const RANGE: u8 = 33;
+    pub(crate) const HANDSHAKE: u8 = 35;
     pub(crate) const CLIENT_CERTIFICATE: u8 = 58;
     pub(crate) const CA_FILE: u8 = 77;
 }
@@ -103,14 +104,17 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         | Reason::ObsoleteFold
         | Reason::BareLineEnd
         | Reason::SpaceBeforeColon => 8,
-        Reason::BadChunk | Reason::Truncated | Reason::Receive => 56,
+        Reason::BadChunk
+        | Reason::Truncated
+        | Reason::Receive
+        | Reason::HeadTooLarge
+        | Reason::TooManyFields => 56,
         Reason::Certificate => 60,
         Reason::ContentCoding => 61,
         // A transfer coding that nobody here knows is the peer's idea.
         Reason::Unsupported if error.layer() == "http" && error.culprit() != Culprit::Misuse => 61,
         Reason::Unsupported => 1,
         Reason::BodyTooLarge => 63,
-        Reason::HeadTooLarge | Reason::TooManyFields => 100,
         Reason::BadRequest => 2,
         _ => 56,
     }

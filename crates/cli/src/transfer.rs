@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sockless::{Event, Head, Session, Summary, TransferId};
+use sockless::{Event, Head, Reason, Session, Summary, TransferId};
 
 use crate::console::Console;
 use crate::job::{Job, seconds};
@@ -253,10 +253,14 @@ impl Transfer {
         summary: Summary,
     ) -> Result<(), Failure> {
         self.record.summary = summary;
-        let failure = self
-            .failure
-            .take()
-            .or_else(|| outcome.err().as_ref().map(Failure::of));
+        let ended_early = self.ended_in_handshake(&outcome);
+        let failure = self.failure.take().or_else(|| {
+            let mut failure = outcome.err().as_ref().map(Failure::of)?;
+            if ended_early {
+                failure.code = code::HANDSHAKE;
+            }
+            Some(failure)
+        });
         match failure {
             None => Ok(()),
             Some(mut failure) => {
@@ -270,6 +274,22 @@ impl Transfer {
                 Err(failure)
             }
         }
+    }
+
+    /// Whether the connection broke before TLS was set up: curl calls that a failed handshake.
+    fn ended_in_handshake(&self, outcome: &Result<(), sockless::Error>) -> bool {
+        let summary = &self.record.summary;
+        let in_handshake = self.record.effective_url.starts_with("https:")
+            && summary.connected.is_some()
+            && summary.secured.is_none()
+            && !summary.reused;
+        let broken = |error: &sockless::Error| {
+            matches!(
+                error.reason(),
+                Reason::Receive | Reason::Send | Reason::Truncated
+            )
+        };
+        in_handshake && outcome.as_ref().is_err_and(broken)
     }
 
     /// Prepares another attempt, if there should be one; says after which pause.

@@ -164,3 +164,12 @@ fn a_server_without_tls_is_35() {
     assert_eq!(ran.code, 35, "{}", ran.err);
     assert!(ran.err.contains("does not speak TLS"), "{}", ran.err);
 }
+
+#[test]
+fn a_handshake_that_breaks_off_is_35() {
+    let url = crate::peer::Peer::resetting()
+        .url("/")
+        .replace("http:", "https:");
+    let ran = run(&["-sS", "-m", "30", &url]);
+    assert_eq!(ran.code, 35, "{}", ran.err);
+}
