@@ -138,13 +138,16 @@ impl Request {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, Error> {
         let value = value.as_ref();
         // Checked here, where the caller can see it, by what will write it.
-        sockless_http::Request::new("GET", "/", "host")
-            .and_then(|probe| {
-                if value.is_empty() {
-                    Ok(probe)
-                } else {
-                    probe.field(name, value)
-                }
+        let is_host = name.eq_ignore_ascii_case("host");
+        let host = if is_host {
+            String::from_utf8_lossy(value)
+        } else {
+            "host".into()
+        };
+        sockless_http::Request::new("GET", "/", &host)
+            .and_then(|probe| match value {
+                value if is_host || value.is_empty() => Ok(probe),
+                value => probe.field(name, value),
             })
             .map_err(|fault| fault.at("http"))?;
         self.fields.push((name.to_owned(), value.to_vec()));
@@ -284,4 +287,20 @@ fn decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_can_be_replaced_by_a_host_only() {
+        let request = |host: &str| {
+            Request::get("http://a.example/").and_then(|request| request.header("Host", host))
+        };
+        assert!(request("b.example:8080").is_ok());
+        for bad in ["b.example\r\nEvil: yes", "b example", "b/c"] {
+            assert!(request(bad).is_err(), "{bad:?}");
+        }
+    }
 }

@@ -25,8 +25,10 @@ pub(super) fn options(files: &[File]) -> Vec<String> {
     let Some(text) = find(files, "docs/guide.md") else {
         return Vec::new();
     };
+    // A dot belongs to `--tlsv1.2`, but not to the end of a sentence.
     let named: Vec<&str> = text
-        .split(|c: char| !c.is_alphanumeric() && c != '-')
+        .split(|c: char| !c.is_alphanumeric() && c != '-' && c != '.')
+        .map(|word| word.trim_end_matches('.'))
         .collect();
     files
         .iter()

@@ -1,0 +1,422 @@
+//! From options to transfers: each URL becomes a job, each attempt of it a request.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockless::{Body, Redirects, Request};
+
+use crate::args::{Args, DataKind, Target};
+use crate::data;
+use crate::fields::Fields;
+use crate::glob::{self, Expanded};
+use crate::output::Place;
+use crate::report::{Failure, code};
+use crate::source::{Source, is_stdin};
+
+/// Bodies above this wait for `100 Continue` first, as curl's do.
+const EXPECT_ABOVE: u64 = 1024 * 1024;
+
+/// One URL to transfer, with the options of its group.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) args: Rc<Args>,
+    pub(crate) url: String,
+    pub(crate) place: Place,
+    pub(crate) method: String,
+    payload: Payload,
+    /// Its place on the command line, from 0.
+    pub(crate) number: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Payload {
+    Nothing,
+    Memory(Arc<[u8]>),
+    File(PathBuf),
+}
+
+/// What one attempt needs.
+pub(crate) struct Attempt {
+    pub(crate) request: Request,
+    /// Where the body comes from, unless it lies in memory.
+    pub(crate) source: Option<Source>,
+}
+
+/// All jobs of a group of options.
+///
+/// # Errors
+/// Options contradict each other, a URL is none, or a file with data cannot be read.
+pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
+    check(&args)?;
+    let data = data::collect(&args.order.data)?;
+    let has_data = !args.order.data.is_empty();
+    let args = Rc::new(args);
+    let memory: Option<Arc<[u8]>> = (has_data && !args.request.get).then(|| data.as_slice().into());
+    let mut jobs = Vec::new();
+    for (number, pattern) in args.order.urls.iter().enumerate() {
+        let upload = args.request.upload_file.get(number);
+        for expanded in glob::expand(pattern, !args.request.globoff)? {
+            let mut url = with_scheme(&expanded.url);
+            if args.request.get && has_data {
+                url = with_query(&url, &String::from_utf8_lossy(&data));
+            }
+            let payload = match (upload, &memory) {
+                (Some(file), _) => Payload::File(file.clone()),
+                (None, Some(bytes)) => Payload::Memory(Arc::clone(bytes)),
+                (None, None) => Payload::Nothing,
+            };
+            if let Payload::File(file) = &payload {
+                url = with_file_name(&url, file);
+            }
+            let place = place(&args, number, &expanded, &url)?;
+            let method = method(&args, &payload);
+            let number = jobs.len();
+            jobs.push(Job {
+                args: Rc::clone(&args),
+                url,
+                place,
+                method,
+                payload,
+                number,
+            });
+        }
+    }
+    if jobs.is_empty() {
+        return Err(Failure::usage("no URL; try sockless --help"));
+    }
+    Ok(jobs)
+}
+
+fn check(args: &Args) -> Result<(), Failure> {
+    let request = &args.request;
+    let uploads = !request.upload_file.is_empty();
+    let posts = !args.order.data.is_empty() && !request.get;
+    if usize::from(request.head) + usize::from(uploads) + usize::from(posts) > 1 {
+        return Err(Failure::usage(
+            "only one of -I, -d and -T can decide on the method",
+        ));
+    }
+    if request.range.is_some() && args.output.continue_at.is_some() {
+        return Err(Failure::usage("-r and -C cannot be used together"));
+    }
+    if args.output.fail && args.output.fail_with_body {
+        return Err(Failure::usage(
+            "-f and --fail-with-body cannot be used together",
+        ));
+    }
+    if let Some(cookie) = request.cookie.iter().find(|cookie| !cookie.contains('=')) {
+        let what = format!("-b {cookie}: cookie files are not supported; give NAME=VALUE");
+        return Err(Failure::usage(what));
+    }
+    Ok(())
+}
+
+/// curl's guess: whatever has no scheme is http.
+fn with_scheme(url: &str) -> String {
+    if url.contains("://") {
+        url.to_owned()
+    } else {
+        format!("http://{url}")
+    }
+}
+
+fn with_query(url: &str, data: &str) -> String {
+    // A fragment is never sent; it would only swallow the data.
+    let url = url.split('#').next().unwrap_or(url);
+    let separator = match url.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{url}{separator}{data}")
+}
+
+/// A folder's URL gets the uploaded file's name.
+fn with_file_name(url: &str, file: &Path) -> String {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let folder = !path.contains('/') || path.ends_with('/');
+    match file.file_name() {
+        Some(name) if folder && !is_stdin(file) && !url.contains('?') => {
+            let slash = if path.contains('/') { "" } else { "/" };
+            let name: String = name.to_string_lossy().chars().map(escaped).collect();
+            format!("{url}{slash}{name}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// What would end a path, or is none of its characters, in a form that goes through.
+fn escaped(c: char) -> String {
+    if c.is_ascii_alphanumeric() || "-._~".contains(c) {
+        return c.to_string();
+    }
+    c.encode_utf8(&mut [0; 4])
+        .bytes()
+        .map(|byte| format!("%{byte:02X}"))
+        .collect()
+}
+
+fn place(args: &Args, number: usize, expanded: &Expanded, url: &str) -> Result<Place, Failure> {
+    let output = &args.output;
+    let remote = Target::Remote;
+    let target = args.order.targets.get(number);
+    let place = match target.or(output.remote_name_all.then_some(&remote)) {
+        None => return Ok(Place::Unsaid),
+        Some(Target::Named(name)) => match name.to_str() {
+            Some(name) => Place::named(Path::new(&expanded.fill(name))),
+            None => Place::named(name),
+        },
+        Some(Target::Remote) => Place::File(PathBuf::from(remote_name(url)?)),
+    };
+    Ok(match (place, &output.output_dir) {
+        (Place::File(path), Some(folder)) => Place::File(folder.join(path)),
+        (place, _) => place,
+    })
+}
+
+fn remote_name(url: &str) -> Result<&str, Failure> {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let name = path
+        .split_once('/')
+        .and_then(|(_, path)| path.rsplit(['/', '\\']).next());
+    match name {
+        None | Some("" | "." | "..") => {
+            let what = format!("output: the URL {url} ends without a file name; use -o");
+            Err(Failure::new(code::WRITE, what))
+        }
+        Some(name) => Ok(name),
+    }
+}
+
+fn method(args: &Args, payload: &Payload) -> String {
+    let implied = match payload {
+        _ if args.request.head => "HEAD",
+        Payload::Nothing => "GET",
+        Payload::Memory(_) => "POST",
+        Payload::File(_) => "PUT",
+    };
+    args.request
+        .request
+        .clone()
+        .unwrap_or_else(|| implied.to_owned())
+}
+
+impl Job {
+    /// Where the download continues, or what was said about it.
+    ///
+    /// # Errors
+    /// The offset is no number.
+    pub(crate) fn offset(&self) -> Result<u64, Failure> {
+        let Some(offset) = &self.args.output.continue_at else {
+            return Ok(0);
+        };
+        match (offset.as_str(), &self.place, &self.payload) {
+            ("-", _, Payload::File(_)) => Ok(0),
+            ("-", Place::File(path), _) => Ok(std::fs::metadata(path)
+                .map(|metadata| metadata.len())
+                .unwrap_or(0)),
+            ("-", _, _) => Ok(0),
+            (number, _, _) => number.parse().map_err(|_| {
+                Failure::usage(format!("-C {number}: it is a number of bytes or \"-\""))
+            }),
+        }
+    }
+
+    /// Whether the answer, not the request, is what continues.
+    pub(crate) fn continues_download(&self, offset: u64) -> bool {
+        offset > 0 && !matches!(self.payload, Payload::File(_))
+    }
+
+    /// A new request, with its body at the beginning.
+    ///
+    /// # Errors
+    /// The URL, a field or a value cannot be used, or the upload cannot be read.
+    pub(crate) fn attempt(&self, offset: u64, notes: bool) -> Result<Attempt, Failure> {
+        let mut fields = Fields::new(&self.args.request)?;
+        let of = |error: sockless::Error| Failure::of(&error);
+        let mut request = Request::new(&self.method, &self.url).map_err(of)?;
+        let (body, source) = self.body(offset, &mut fields)?;
+        if self.continues_download(offset) {
+            fields.imply("Range", &format!("bytes={offset}-"));
+        }
+        let length = match &body {
+            Body::Empty => Some(0),
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Sized(length) => Some(*length),
+            _ => None,
+        };
+        let wait = seconds(self.args.request.expect100_timeout).unwrap_or(Duration::from_secs(1));
+        if fields.expects(length.is_none_or(|length| length > EXPECT_ABOVE)) {
+            request = request.expect_continue(wait);
+        }
+        request = request.body(body);
+        if let Some(user) = &self.args.request.user {
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            request = request.basic(user, password);
+        }
+        for (name, value) in fields.finish() {
+            request = request.header(&name, value).map_err(of)?;
+        }
+        let request = self.limits(request, notes)?;
+        Ok(Attempt { request, source })
+    }
+
+    fn body(&self, offset: u64, fields: &mut Fields) -> Result<(Body, Option<Source>), Failure> {
+        match &self.payload {
+            Payload::Nothing => Ok((Body::Empty, None)),
+            Payload::Memory(bytes) => {
+                if self
+                    .args
+                    .order
+                    .data
+                    .iter()
+                    .any(|(kind, _)| *kind == DataKind::Json)
+                {
+                    fields.imply("Content-Type", "application/json");
+                    fields.imply("Accept", "application/json");
+                } else {
+                    fields.imply("Content-Type", "application/x-www-form-urlencoded");
+                }
+                if fields.wants_chunks() {
+                    let source = Source::Memory {
+                        bytes: Arc::clone(bytes),
+                        at: 0,
+                    };
+                    return Ok((Body::Chunked, Some(source)));
+                }
+                fields.check_length(bytes.len() as u64)?;
+                Ok((Body::Bytes(Arc::clone(bytes)), None))
+            }
+            Payload::File(path) => {
+                let source = Source::open(path, offset)?;
+                let length = source.length().or(fields.given_length());
+                if let (Some(length), true) = (length, offset > 0) {
+                    let (last, whole) = ((offset + length).saturating_sub(1), offset + length);
+                    fields.imply("Content-Range", &format!("bytes {offset}-{last}/{whole}"));
+                }
+                let body = match length {
+                    Some(length) if !fields.wants_chunks() => Body::Sized(length),
+                    _ => Body::Chunked,
+                };
+                Ok((body, Some(source)))
+            }
+        }
+    }
+
+    /// Redirects, timeouts, sizes and addresses.
+    fn limits(&self, mut request: Request, notes: bool) -> Result<Request, Failure> {
+        let args = &self.args;
+        if args.request.location || args.request.location_trusted {
+            let max = u32::try_from(args.request.max_redirs).unwrap_or(u32::MAX);
+            let mut redirects = Redirects::follow(max);
+            redirects.trust_all_hosts = args.request.location_trusted;
+            request = request.redirects(redirects);
+        }
+        if args.request.compressed {
+            request = request.compressed();
+        }
+        let max_body = args.output.max_filesize.as_deref().map(size).transpose()?;
+        let connection = &args.connection;
+        request = request
+            .http(|http| http.max_body = max_body)
+            .options(|options| options.notes = notes)
+            .timeouts(|timeouts| {
+                timeouts.total = seconds(connection.max_time);
+                if let Some(limit) = seconds(connection.connect_timeout) {
+                    (timeouts.connect, timeouts.handshake) = (Some(limit), Some(limit));
+                }
+                if connection.speed_limit.is_some() || connection.speed_time.is_some() {
+                    let window = Duration::from_secs(connection.speed_time.unwrap_or(30).max(1));
+                    timeouts.low_speed = Some((connection.speed_limit.unwrap_or(1), window));
+                }
+            });
+        if let Some(path) = &connection.unix_socket {
+            request = request.unix_socket(path);
+        }
+        if let Some(local) = connection.interface {
+            request = request.local_address(local);
+        }
+        Ok(request)
+    }
+}
+
+/// A time in seconds; 0 is none.
+pub(crate) fn seconds(value: Option<f64>) -> Option<Duration> {
+    let duration = Duration::try_from_secs_f64(value?).ok()?;
+    (!duration.is_zero()).then_some(duration)
+}
+
+/// `10`, `10k`, `10M`, `10G`.
+fn size(text: &str) -> Result<u64, Failure> {
+    let (number, factor) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or_else(|| Failure::usage(format!("--max-filesize {text}: it is a number of bytes")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(line: &str) -> Result<Vec<Job>, Failure> {
+        let words = std::iter::once("sockless")
+            .chain(line.split(' '))
+            .map(Into::into);
+        jobs(Args::parse_group(words.collect()).expect("good options"))
+    }
+
+    fn first(line: &str) -> Job {
+        job(line).expect("good jobs").remove(0)
+    }
+
+    #[test]
+    fn methods_follow_from_options() {
+        for (line, method) in [
+            ("h", "GET"),
+            ("-I h", "HEAD"),
+            ("-d x h", "POST"),
+            ("-T f h", "PUT"),
+            ("-G -d x h", "GET"),
+            ("-X DELETE -d x h", "DELETE"),
+        ] {
+            assert_eq!(first(line).method, method, "{line}");
+        }
+        assert_eq!(job("-I -d x h").expect_err("contradiction").code, 2);
+    }
+
+    #[test]
+    fn urls_are_completed() {
+        assert_eq!(first("localhost:80/a").url, "http://localhost:80/a");
+        assert_eq!(first("-G -d a=1 -d b=2 h/?c#f").url, "http://h/?c&a=1&b=2");
+        assert_eq!(first("-T dir/a?b h").url, "http://h/a%3Fb");
+        assert_eq!(first("-T dir/a h/x").url, "http://h/x");
+        assert_eq!(first("-T - h/x/").url, "http://h/x/");
+    }
+
+    #[test]
+    fn outputs_meet_their_urls_in_order() {
+        let all =
+            job("-o a http://h/x -O http://h/dir/y?q http://h/z --output-dir d").expect("jobs");
+        let places: Vec<_> = all.into_iter().map(|job| job.place).collect();
+        let file = |name: &str| Place::File(PathBuf::from(name));
+        assert_eq!(places, [file("d/a"), file("d/y"), Place::Unsaid]);
+        assert_eq!(job("-O http://h/").expect_err("no name").code, 23);
+        let globbed = job("-o f_#1 http://h/[1-2]").expect("jobs");
+        assert_eq!(globbed[1].place, file("f_2"));
+    }
+
+    #[test]
+    fn sizes_have_suffixes() {
+        assert_eq!(size("2k").ok(), Some(2048));
+        assert!(size("x").is_err() && size("").is_err());
+    }
+}

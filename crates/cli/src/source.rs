@@ -1,0 +1,119 @@
+//! Where request bodies come from.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sockless::{Buf, Pool};
+
+use crate::report::{Failure, code};
+
+/// Bytes read at once; what the pool keeps as its largest size.
+const PIECE: usize = 256 * 1024;
+
+/// A body that is read while it is sent.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A file, or standard input.
+    File {
+        /// What it is called.
+        path: PathBuf,
+        /// Where the next piece comes from.
+        file: File,
+        /// Bytes left, where the length was known.
+        left: Option<u64>,
+    },
+    /// Bytes that are sent in chunks although they lie in memory.
+    Memory {
+        /// All of them.
+        bytes: Arc<[u8]>,
+        /// Bytes given already.
+        at: usize,
+    },
+}
+
+impl Source {
+    /// Opens a file for upload, from `offset` on; `-` and `.` are standard input.
+    ///
+    /// # Errors
+    /// Exit code 26.
+    pub(crate) fn open(path: &Path, offset: u64) -> Result<Self, Failure> {
+        let opened = if is_stdin(path) {
+            stdin()
+        } else {
+            File::open(path)
+        };
+        let prepared = opened.and_then(|mut file| {
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
+            let known = metadata.is_file() && !is_stdin(path);
+            if known && offset > 0 {
+                file.seek(SeekFrom::Start(offset))?;
+            }
+            let left = known.then(|| metadata.len().saturating_sub(offset));
+            Ok(Self::File {
+                path: path.to_owned(),
+                file,
+                left,
+            })
+        });
+        prepared.map_err(|error| Failure::read(code::READ, path, &error))
+    }
+
+    /// How long it is, where that is known beforehand.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::File { left, .. } => *left,
+            Self::Memory { .. } => None,
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    ///
+    /// A read of standard input waits for it, and so does everything else: a pipe that is
+    /// slower than the network holds other transfers up.
+    ///
+    /// # Errors
+    /// Exit code 26.
+    pub(crate) fn next(&mut self, pool: &Pool) -> Result<Option<Buf>, Failure> {
+        let mut piece = pool.take(PIECE);
+        match self {
+            Self::Memory { bytes, at } => {
+                *at += piece.fill_from(&bytes[*at..]);
+            }
+            Self::File { path, file, left } => {
+                let wanted = left.map_or(PIECE, |left| usize::try_from(left).unwrap_or(PIECE));
+                let room = piece.spare().min(wanted).min(PIECE);
+                let read = read_retrying(file, &mut piece.spare_mut()[..room]);
+                let n = read.map_err(|error| Failure::read(code::READ, path, &error))?;
+                piece.grow(n);
+                if let Some(left) = left {
+                    *left -= n as u64;
+                }
+            }
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+}
+
+/// Whether `-T` means standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new(".")
+}
+
+fn stdin() -> io::Result<File> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
+}
+
+fn read_retrying(file: &mut File, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(room) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! HTTPS: who is believed.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::Identity;
+use rustls::crypto::cipher::OutboundPlain;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
+
+use crate::peer::ok;
+use crate::{command, content, finished, folder, run};
+
+/// A server for `localhost`, and the file with the authority to trust.
+struct Secured {
+    url: String,
+    authority: PathBuf,
+}
+
+impl Secured {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "test authority");
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let key = KeyPair::generate().expect("a key");
+        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+        let identity = Identity::from_cert_chain(vec![leaf.der().clone()]).expect("a chain");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder(Arc::new(rustls_aws_lc_rs::DEFAULT_PROVIDER))
+            .with_no_client_auth()
+            .with_single_cert(Arc::new(identity), key)
+            .expect("settings");
+        let authority = folder(name).join("authority.pem");
+        std::fs::write(&authority, issuer.pem()).expect("a file");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let port = listener.local_addr().expect("an address").port();
+        let config = Arc::new(config);
+        thread::spawn(move || {
+            for tcp in listener.incoming().flatten() {
+                serve(tcp, Arc::clone(&config));
+            }
+        });
+        Self {
+            url: format!("https://localhost:{port}/"),
+            authority,
+        }
+    }
+
+    /// The command with `--resolve`, so that the test needs no resolver.
+    fn run(&self, args: &[&str]) -> crate::Ran {
+        finished(self.command(args))
+    }
+
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let port = self
+            .url
+            .trim_start_matches("https://localhost:")
+            .trim_end_matches('/');
+        let entry = format!("localhost:{port}:127.0.0.1");
+        let mut all = vec!["-sS", "-m", "30", "--resolve", &entry, &self.url];
+        all.extend_from_slice(args);
+        command(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")), &all)
+    }
+}
+
+/// One request, one answer, the end.
+fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) {
+    let mut tls = Connection::<ServerSide, Tcp>::new(config).expect("a connection");
+    let (mut unread, mut plain, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut piece = [0; 4096];
+    while !plain.ends_with(b"\r\n\r\n") {
+        let Some(n) = tcp.read(&mut piece).ok().filter(|n| *n > 0) else {
+            return;
+        };
+        unread.extend_from_slice(&piece[..n]);
+        let mut input = SliceInput::new(&mut unread);
+        let handled = tls.read_tls(&mut input, &mut sealed).handle_all(&mut plain);
+        let used = input.into_used();
+        unread.drain(..used);
+        let failed = handled.is_err();
+        if tcp.write_all(&sealed).is_err() || failed {
+            return;
+        }
+        sealed.clear();
+    }
+    let answered = tls
+        .write(OutboundPlain::Single(&ok(b"secret")), &mut sealed)
+        .and_then(|()| tls.send_close_notify(&mut sealed));
+    if answered.is_ok() {
+        // The client may have left; it will say so.
+        let _ = tcp.write_all(&sealed);
+    }
+}
+
+#[test]
+fn only_trusted_servers_are_believed() {
+    let server = Secured::new("trust");
+    let ran = server.run(&[]);
+    assert_eq!(ran.code, 60, "{}", ran.err);
+    assert!(ran.err.starts_with("sockless: (60) tls ("), "{}", ran.err);
+    assert!(ran.err.contains("[refused by policy]"), "{}", ran.err);
+    let authority = server.authority.display().to_string();
+    assert_eq!(server.run(&["--cacert", &authority]).ok().text(), "secret");
+    assert_eq!(server.run(&["-k"]).ok().text(), "secret");
+    let folder = server
+        .authority
+        .parent()
+        .expect("a folder")
+        .display()
+        .to_string();
+    assert_eq!(server.run(&["--capath", &folder]).ok().text(), "secret");
+}
+
+#[test]
+fn the_environment_names_roots_and_a_key_log() {
+    let server = Secured::new("environment");
+    let log = server.authority.with_file_name("keys");
+    let mut command = server.command(&["--tlsv1.3", "-w", " %{time_appconnect}"]);
+    command
+        .env("SSL_CERT_FILE", &server.authority)
+        .env("SSLKEYLOGFILE", &log);
+    let ran = finished(command).ok();
+    assert!(ran.text().starts_with("secret ") && !ran.text().ends_with(" 0.000000"));
+    let log = String::from_utf8(content(log)).expect("text");
+    assert!(log.contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "), "{log}");
+}
+
+#[test]
+fn verbose_names_the_stack() {
+    let server = Secured::new("stack");
+    let ran = server.run(&["-k", "-v"]).ok();
+    assert!(ran.err.contains("* Stack: http / tls / "), "{}", ran.err);
+}
+
+#[test]
+fn files_that_are_none_have_numbers_of_their_own() {
+    let server = Secured::new("files");
+    assert_eq!(server.run(&["--cacert", "/nonexistent"]).code, 77);
+    assert_eq!(server.run(&["--cacert", "/dev/null"]).code, 77);
+    assert_eq!(server.run(&["-E", "/nonexistent"]).code, 58);
+    assert_eq!(server.run(&["--tls-max", "1.0"]).code, 2);
+}
+
+#[test]
+fn a_server_without_tls_is_35() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for mut tcp in listener.incoming().flatten() {
+            let _ = tcp.read(&mut [0; 4096]);
+            let _ = tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let ran = run(&["-sS", "-m", "30", &format!("https://127.0.0.1:{port}/")]);
+    assert_eq!(ran.code, 35, "{}", ran.err);
+    assert!(ran.err.contains("does not speak TLS"), "{}", ran.err);
+}
+
+#[test]
+fn a_handshake_that_breaks_off_is_35() {
+    let url = crate::peer::Peer::resetting()
+        .url("/")
+        .replace("http:", "https:");
+    let ran = run(&["-sS", "-m", "30", &url]);
+    assert_eq!(ran.code, 35, "{}", ran.err);
+}
