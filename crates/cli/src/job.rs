@@ -313,6 +313,7 @@ impl Job {
             let max = u32::try_from(args.request.max_redirs).unwrap_or(u32::MAX);
             let mut redirects = Redirects::follow(max);
             redirects.trust_all_hosts = args.request.location_trusted;
+            redirects.keep_method = args.request.request.is_some();
             request = request.redirects(redirects);
         }
         if args.request.compressed {

@@ -55,7 +55,9 @@ pub(crate) fn next(
         _ => false,
     };
     if to_get {
-        request.method = "GET".to_owned();
+        if !request.redirects.keep_method {
+            request.method = "GET".to_owned();
+        }
         request.body = Body::Empty;
         request
             .fields
@@ -153,6 +155,15 @@ mod tests {
                 "{method} {code}"
             );
         }
+    }
+
+    #[test]
+    fn a_method_that_is_kept_goes_on_without_its_body() {
+        let mut post = request("POST").body(Body::Bytes(b"x".as_slice().into()));
+        post.redirects.keep_method = true;
+        let next = next(post, 302, to("https://a.example/"), false).expect("can be followed");
+        assert_eq!(next.method, "POST");
+        assert!(matches!(next.body, Body::Empty));
     }
 
     #[test]

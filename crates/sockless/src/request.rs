@@ -59,6 +59,9 @@ pub struct Redirects {
     pub follow: Option<u32>,
     /// Send credentials to other hosts, too. Default no.
     pub trust_all_hosts: bool,
+    /// Keep the method where a POST would become a GET; its body is dropped all the
+    /// same. Default no.
+    pub keep_method: bool,
 }
 
 impl Redirects {
@@ -66,7 +69,7 @@ impl Redirects {
     pub fn follow(max: u32) -> Self {
         Self {
             follow: Some(max),
-            trust_all_hosts: false,
+            ..Self::none()
         }
     }
 
@@ -75,6 +78,7 @@ impl Redirects {
         Self {
             follow: None,
             trust_all_hosts: false,
+            keep_method: false,
         }
     }
 }
