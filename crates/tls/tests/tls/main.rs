@@ -4,6 +4,7 @@
 
 mod certificates;
 mod closing;
+mod conformance;
 mod garbage;
 mod handshake;
 mod peer;

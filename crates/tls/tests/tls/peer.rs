@@ -184,7 +184,7 @@ impl Local {
     clippy::disallowed_methods,
     reason = "the argument of all pumps must begin somewhere"
 )]
-fn an_instant() -> Instant {
+pub(crate) fn an_instant() -> Instant {
     Instant::now()
 }
 
