@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::pipe::{gather, should_gather};
 use crate::{Buf, Cx, Event, Fault, Pipe};
 
 /// One transfer's protocol state on top of a connection's stack, e.g. an HTTP request.
@@ -111,7 +112,16 @@ impl Events {
         if !piece.is_empty() {
             self.data += piece.len();
             self.received += piece.len() as u64;
-            self.queue.push_back(Event::Data(piece));
+            if should_gather(self.queue.len(), piece.len()) {
+                let last = match self.queue.back_mut() {
+                    Some(Event::Data(last)) => Some(last),
+                    _ => None,
+                };
+                let fresh = gather(last, &piece);
+                self.queue.extend(fresh.map(Event::Data));
+            } else {
+                self.queue.push_back(Event::Data(piece));
+            }
         }
     }
 
@@ -154,7 +164,8 @@ impl Events {
     }
 
     /// Where the next event is that may be delivered. The question for request body
-    /// passes a pause: holding the answer back must not hold the request up.
+    /// passes a pause, and so do notes: holding the answer back must not hold the
+    /// request up, nor may what is told about it pile up.
     fn next(&self) -> Option<usize> {
         match self.queue.front()? {
             Event::Note(_) | Event::WantBody { .. } => Some(0),
@@ -162,7 +173,7 @@ impl Events {
             _ => self
                 .queue
                 .iter()
-                .position(|event| matches!(event, Event::WantBody { .. })),
+                .position(|event| matches!(event, Event::WantBody { .. } | Event::Note(_))),
         }
     }
 

@@ -14,9 +14,9 @@ pub struct Limits {
     pub idle_connections: usize,
     /// How long an idle connection is kept. Default 118 s, below the usual servers' 120.
     pub idle_keep: Duration,
-    /// Bound of each pipe between two layers. Default 64 KiB.
+    /// Bound of each pipe between two layers. Default 64 KiB, at least 1 KiB.
     pub pipe: usize,
-    /// Size of a bulk receive buffer. Default 256 KiB.
+    /// Size of a bulk receive buffer. Default 256 KiB, at least 1 KiB.
     pub bulk_recv: usize,
     /// The highest `min` hint given with a receive. Default 128 KiB; 1 turns the hint off.
     pub max_min: usize,
@@ -42,6 +42,18 @@ impl Default for Limits {
             addresses: 8,
             pooled_memory: 8 * 1024 * 1024,
         }
+    }
+}
+
+impl Limits {
+    /// Bounds of nothing would let nothing pass; they count as the least that works.
+    pub(crate) fn usable(mut self) -> Self {
+        self.pipe = self.pipe.max(1024);
+        self.bulk_recv = self.bulk_recv.max(1024);
+        self.max_min = self.max_min.max(1);
+        self.steps_per_turn = self.steps_per_turn.max(1);
+        self.addresses = self.addresses.max(1);
+        self
     }
 }
 

@@ -4,6 +4,30 @@ use std::collections::VecDeque;
 
 use crate::Buf;
 
+/// Pieces beyond which small ones are copied together: each may keep a whole receive
+/// buffer alive, and a peer that sends single bytes must not cost megabytes.
+const CROWDED: usize = 64;
+
+/// What counts as small then, in bytes, and the size of what they are gathered in.
+const SMALL: usize = 1024;
+const GATHER: usize = 4096;
+
+/// Whether a queue of `pieces` should copy one of `len` bytes instead of keeping it.
+pub(crate) fn should_gather(pieces: usize, len: usize) -> bool {
+    pieces >= CROWDED && len <= SMALL
+}
+
+/// Copies `piece` behind `last`, or gives a buffer with it that has room for more.
+pub(crate) fn gather(last: Option<&mut Buf>, piece: &[u8]) -> Option<Buf> {
+    if let Some(last) = last.filter(|last| last.spare() >= piece.len()) {
+        last.extend_from_slice(piece);
+        return None;
+    }
+    let mut fresh = Buf::with_capacity(GATHER);
+    fresh.extend_from_slice(piece);
+    Some(fresh)
+}
+
 /// Bytes on their way from one layer to its neighbour, as owned pieces.
 ///
 /// The bound is a promise of the writer, checked with [`Pipe::room`] before it
@@ -62,7 +86,8 @@ impl Pipe {
         self.limit = limit;
     }
 
-    /// Appends a piece without a copy. Empty pieces vanish.
+    /// Appends a piece without a copy. Empty pieces vanish; a crowd of tiny ones is
+    /// copied together, since each may keep a large block alive.
     ///
     /// # Panics
     /// If the pipe is finished: the writer said that nothing more comes.
@@ -73,7 +98,12 @@ impl Pipe {
         }
         self.len += piece.len();
         self.moved += piece.len() as u64;
-        self.pieces.push_back(piece);
+        if should_gather(self.pieces.len(), piece.len()) {
+            let fresh = gather(self.pieces.back_mut(), &piece);
+            self.pieces.extend(fresh);
+        } else {
+            self.pieces.push_back(piece);
+        }
     }
 
     /// Puts a piece back in front of everything; for a reader that took too much.
@@ -340,6 +370,25 @@ mod tests {
         pipe.write(b" two six", Buf::with_capacity);
         assert_eq!(pipe.pieces(), 2);
         assert_eq!(rest(&mut pipe), b"one two six");
+    }
+
+    #[test]
+    fn a_crowd_of_tiny_pieces_keeps_no_large_blocks_alive() {
+        let pool = crate::Pool::new(usize::MAX);
+        let mut pipe = Pipe::new(100_000);
+        for n in 0..10_000u32 {
+            let mut block = pool.take(16_000);
+            block.extend_from_slice(&[n as u8]);
+            pipe.push(block.split_to(1));
+        }
+        assert!(pool.stats().allocated < 100, "{:?}", pool.stats());
+        assert_eq!(pipe.len(), 10_000);
+        let all = rest(&mut pipe);
+        assert!(
+            all.iter()
+                .zip(0..)
+                .all(|(have, n): (_, u32)| *have == n as u8)
+        );
     }
 
     #[test]

@@ -167,7 +167,9 @@ impl Stack {
         for _ in 0..rounds.max(1) {
             let before = self.moved();
             self.sweep_up(cx);
-            if let Some(driven) = &mut top {
+            // A request begins when it can be sent: its own clocks start with it.
+            let begins = self.phase() == Phase::Open || !self.top().0.is_empty();
+            if let Some(driven) = top.as_mut().filter(|_| begins) {
                 match self.drive(driven, cx) {
                     Ok(Turn::Blocked) => {}
                     Ok(Turn::Finished { reusable }) => {

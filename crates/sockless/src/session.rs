@@ -255,7 +255,7 @@ impl Session {
     /// has to send may take a moment longer than the transfer (two seconds at most).
     pub fn is_settled(&self) -> bool {
         let stats = self.engine.stats();
-        self.jobs.is_empty() && stats.connections == stats.idle
+        self.jobs.is_empty() && stats.connections == stats.idle && stats.closing == 0
     }
 
     fn hop(&self, id: TransferId) -> TransferId {

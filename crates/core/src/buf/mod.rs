@@ -184,7 +184,8 @@ impl Buf {
     /// Lends the buffer as a `Vec<u8>`, for libraries that can only append to one.
     ///
     /// Without a copy or an allocation where the buffer owns its whole block; as
-    /// long as the vector does not outgrow it, the block stays what it was.
+    /// long as the vector does not outgrow it, the block stays what it was. If
+    /// `append` panics, the buffer is empty and without room.
     pub fn append_with<R>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let (start, capacity) = self.block.memory();
         if self.start != start || self.capacity != capacity || !self.block.is_lendable() {
@@ -193,6 +194,9 @@ impl Buf {
             *self = fresh;
         }
         let filled = core::mem::take(&mut self.len);
+        // The vector owns the memory meanwhile, and frees it should `append` panic:
+        // then this buffer must not reach it any more.
+        (self.start, self.capacity) = (NonNull::dangling(), 0);
         let (result, len) = self.block.lend(filled, append);
         (self.start, self.capacity) = self.block.memory();
         self.len = len;

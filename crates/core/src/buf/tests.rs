@@ -94,7 +94,8 @@ fn a_lent_vector_may_outgrow_its_block_or_panic() {
         buf.append_with(|_| panic!("in the middle"));
     }));
     assert!(lent.is_err());
-    assert_eq!(buf.len(), 0);
+    assert_eq!((buf.len(), buf.capacity()), (0, 0), "the memory is gone");
+    assert_eq!(buf.fill_from(b"x"), 0);
 }
 
 #[test]

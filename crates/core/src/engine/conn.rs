@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::dial::Dial;
+use super::sockets::Kind;
 use crate::event::Event;
 use crate::filter::{Cx, Phase};
 use crate::stack::{Driven, Pumped, Stack};
@@ -43,7 +44,8 @@ pub(super) struct Conn {
     /// What had come up to the top when the transfer got this connection.
     pub(super) heard_before: u64,
     pub(super) recv_size: usize,
-    pub(super) send_error: Option<Error>,
+    /// Sending failed; how long the answer may still arrive.
+    pub(super) send_error: Option<(Error, Instant)>,
     pub(super) shutdown: bool,
     /// A send vector between two sends.
     pub(super) spare_bufs: Vec<Buf>,
@@ -61,7 +63,7 @@ pub(super) enum State {
 }
 
 /// How long last words may take.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// First receive buffer: a TLS record fits.
 pub(super) const SMALL_RECV: usize = 16 * 1024 + 512;
@@ -196,10 +198,16 @@ impl Engine {
                 transfer.summary.secured = Some(now - transfer.added);
             }
         }
-        let awaits = conn
-            .transfer
-            .and_then(|id| self.transfers.get(id))
-            .is_some_and(|transfer| transfer.exchange.awaits_answer());
+        let unsent = !conn.stack.net_out().is_empty()
+            || conn
+                .socket
+                .is_some_and(|socket| self.sockets.pending(socket, Kind::Send).is_some());
+        let awaits = !unsent
+            && conn.stack.phase() == Phase::Open
+            && conn
+                .transfer
+                .and_then(|id| self.transfers.get(id))
+                .is_some_and(|transfer| transfer.exchange.awaits_answer());
         conn.awaiting_since = if awaits {
             conn.awaiting_since.or(Some(now))
         } else {

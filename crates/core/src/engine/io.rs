@@ -3,10 +3,12 @@
 use std::io;
 
 use super::Engine;
-use super::conn::{SMALL_RECV, State};
+use super::conn::{FAREWELL, SMALL_RECV, State};
 use super::sockets::{Kind, Returned};
 use crate::stack::MAX_UNIT;
-use crate::{Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Reason};
+use crate::{
+    Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Phase, Reason,
+};
 
 /// Bytes that one send carries at most.
 const MAX_SEND: usize = 512 * 1024;
@@ -108,8 +110,12 @@ impl Engine {
             Err(error) => {
                 // The answer may be on its way all the same (an early refusal), so
                 // only sending is over; the failure counts when nothing comes.
-                let fault = Fault::io(Reason::Send, "sending failed", error);
-                conn.send_error.get_or_insert_with(|| fault.at("socket"));
+                let error = Fault::io(Reason::Send, "sending failed", error).at("socket");
+                if conn.stack.phase() == Phase::Handshake {
+                    conn.stack.cut(error);
+                } else {
+                    conn.send_error.get_or_insert((error, now + FAREWELL));
+                }
             }
         }
         bufs.clear();
@@ -251,7 +257,8 @@ impl Engine {
 
     /// Takes a sending failure as the transfer's, once nothing more can arrive.
     pub(super) fn send_error(&mut self, key: u64) -> Option<Error> {
-        self.conns.get_mut(key)?.send_error.take()
+        let (error, _) = self.conns.get_mut(key)?.send_error.take()?;
+        Some(error)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Stats {
     pub idle: usize,
     /// Transfers that have not ended.
     pub transfers: usize,
+    /// Sockets that no connection uses any more and that are not closed yet.
+    pub closing: usize,
     /// Body or record bytes that had to be copied because they straddled two buffers.
     pub copied: u64,
     /// Bytes received by the application's sockets.
@@ -110,6 +112,11 @@ pub struct Engine {
     timers: Timers,
     /// Transfers that have not asked for a connection yet.
     added: VecDeque<u64>,
+    /// How many of the last of them were added since the last poll.
+    unstamped: usize,
+    /// Connections whose clocks start again with the next poll: calls in between do not
+    /// know what time it is.
+    rested: Vec<u64>,
     /// Connections with something to do.
     ready: VecDeque<u64>,
     inbox: VecDeque<Completion>,
@@ -135,7 +142,7 @@ impl Engine {
         Self {
             pool: Pool::new(limits.pooled_memory),
             hosts: Hosts::new(&limits, seed),
-            limits,
+            limits: limits.usable(),
             now,
             started: now,
             wall,
@@ -144,6 +151,8 @@ impl Engine {
             sockets: Sockets::default(),
             timers: Timers::default(),
             added: VecDeque::new(),
+            unstamped: 0,
+            rested: Vec::new(),
             ready: VecDeque::new(),
             inbox: VecDeque::new(),
             out: VecDeque::new(),
@@ -168,6 +177,7 @@ impl Engine {
         // Not at once: an idle connection may have ended, or have spoken out of turn,
         // in completions that wait in the inbox.
         self.added.push_back(id);
+        self.unstamped += 1;
         TransferId(id)
     }
 
@@ -182,6 +192,7 @@ impl Engine {
     /// The next thing to do; call it until it says [`Output::Wait`].
     pub fn poll(&mut self, now: Instant) -> Output {
         self.advance(now);
+        self.start_clocks();
         loop {
             if let Some(output) = self.next_output() {
                 return output;
@@ -198,6 +209,22 @@ impl Engine {
                 self.ask_again(transfer);
             } else {
                 return Output::Wait(self.timers.next());
+            }
+        }
+    }
+
+    /// The time that the application took is nobody's: it ends with this poll.
+    fn start_clocks(&mut self) {
+        let now = self.now;
+        for key in self.rested.drain(..) {
+            if let Some(conn) = self.conns.get_mut(key) {
+                conn.restart_clocks(now);
+            }
+        }
+        let unstamped = core::mem::take(&mut self.unstamped);
+        for id in self.added.iter().rev().take(unstamped) {
+            if let Some(transfer) = self.transfers.get_mut(*id) {
+                transfer.added = now;
             }
         }
     }
@@ -293,8 +320,8 @@ impl Engine {
         let owed = transfer.body.is_asked();
         transfer.body.answered();
         if let Some(key) = transfer.conn {
-            if let Some(conn) = self.conns.get_mut(key).filter(|_| owed) {
-                conn.restart_clocks(self.now);
+            if owed {
+                self.rested.push(key);
             }
             self.make_ready(key);
         }
@@ -310,7 +337,6 @@ impl Engine {
 
     /// Lets a paused transfer go on.
     pub fn resume(&mut self, id: TransferId) {
-        let now = self.now;
         let Some(transfer) = self.transfers.get_mut(id.0) else {
             return;
         };
@@ -318,9 +344,7 @@ impl Engine {
         let conn = transfer.conn;
         self.announce(id.0);
         if let Some(key) = conn {
-            if let Some(conn) = self.conns.get_mut(key) {
-                conn.restart_clocks(now);
-            }
+            self.rested.push(key);
             self.make_ready(key);
         }
     }
@@ -365,6 +389,7 @@ impl Engine {
             connections: self.conns.len(),
             idle: self.hosts.idle(),
             transfers: self.transfers.len(),
+            closing: self.sockets.closing(),
             ..self.stats.clone()
         }
     }

@@ -7,6 +7,7 @@ use crate::{ConnId, Op, OpId, OpKind};
 pub(super) struct Sockets {
     sockets: Slab<Socket>,
     ops: Slab<InFlight>,
+    closing: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl Sockets {
         };
         state.ops.retain(|have| *have != id);
         if kind == Kind::Close {
-            self.sockets.remove(socket.0);
+            self.forget(socket);
             return Returned::Nothing;
         }
         match state.owner {
@@ -134,7 +135,9 @@ impl Sockets {
         let Some(state) = self.sockets.get_mut(socket.0) else {
             return (Vec::new(), Returned::Nothing);
         };
-        state.owner = None;
+        if state.owner.take().is_some() {
+            self.closing += 1;
+        }
         let in_flight = state.ops.clone();
         (in_flight, self.close_if_quiet(socket))
     }
@@ -145,9 +148,24 @@ impl Sockets {
             Some(state) if !state.ops.is_empty() => Returned::Nothing,
             Some(state) if state.made => Returned::CloseNow(socket),
             _ => {
-                self.sockets.remove(socket.0);
+                self.forget(socket);
                 Returned::Nothing
             }
         }
+    }
+
+    fn forget(&mut self, socket: ConnId) {
+        if self
+            .sockets
+            .remove(socket.0)
+            .is_some_and(|socket| socket.owner.is_none())
+        {
+            self.closing -= 1;
+        }
+    }
+
+    /// Sockets without an owner that are not closed yet.
+    pub(super) fn closing(&self) -> usize {
+        self.closing
     }
 }

@@ -17,6 +17,7 @@ enum Due {
     Pump,
     NextAttempt,
     Patience,
+    Unsent,
     Close,
     Fail(Reason, String),
 }
@@ -41,6 +42,12 @@ impl Engine {
                 }
                 Due::NextAttempt => return self.next_attempt(key),
                 Due::Patience => self.end_recv(key),
+                Due::Unsent => {
+                    if let Some(error) = self.send_error(key) {
+                        self.failed(key, error);
+                    }
+                    return;
+                }
                 Due::Close => return self.expire(key),
                 Due::Fail(reason, what) => {
                     let id = conn.transfer;
@@ -122,6 +129,8 @@ fn look(conn: &mut Conn, transfer: Option<&mut Transfer>, now: Instant) -> (Due,
         State::Open => {
             look.at(not_served(conn, conn.stack.deadline()), || Due::Pump);
             look.at(conn.patience, || Due::Patience);
+            let unsent = conn.send_error.as_ref().map(|(_, until)| *until);
+            look.at(unsent, || Due::Unsent);
         }
     }
     if let Some(transfer) = transfer {

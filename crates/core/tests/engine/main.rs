@@ -11,6 +11,8 @@ mod layers;
 mod limits;
 mod random;
 mod receiving;
+
+mod rests;
 mod reuse;
 mod scale;
 mod timeouts;

@@ -47,7 +47,7 @@ impl Full {
         let Identity::X509(chain) = server.identity else {
             return Ok(false);
         };
-        if !self.given.contains(&chain.end_entity) {
+        if !self.given.contains(&chain.end_entity) || !x509::may_be_a_server(&chain.end_entity) {
             return Ok(false);
         }
         let parsed = ParsedCertificate::try_from(&chain.end_entity)?;
@@ -77,9 +77,8 @@ impl ServerVerifier for Full {
         server: &ServerIdentity<'a, '_>,
     ) -> Result<VerifiedIdentity<'a>, Error> {
         let error = match self.webpki.verify_identity(server) {
-            // `Other`: an authority's own certificate that is presented as a server's.
-            Err(Error::InvalidCertificate(CertificateError::Other(_)))
-                if self.is_given(server)? =>
+            Err(Error::InvalidCertificate(CertificateError::Other(why)))
+                if is_authority(&why) && self.is_given(server)? =>
             {
                 return Ok(VerifiedIdentity::assertion(server.identity.clone()));
             }
@@ -124,6 +123,12 @@ impl ServerVerifier for Full {
     fn hash_config(&self, h: &mut dyn Hasher) {
         self.webpki.hash_config(h);
     }
+}
+
+/// Whether it is an authority's own certificate that is presented as a server's.
+fn is_authority(why: &OtherError) -> bool {
+    let webpki = std::error::Error::source(why).and_then(|error| error.downcast_ref());
+    matches!(webpki, Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// No verification of who it is; that the peer holds the certificate's key still is.

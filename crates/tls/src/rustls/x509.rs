@@ -15,16 +15,65 @@ pub(super) fn validity(certificate: &[u8]) -> Option<(Duration, Duration)> {
     Some((from, to))
 }
 
+/// Whether it may be a TLS server's: extended key usage (RFC 5280 section 4.2.1.12)
+/// is absent, or names servers or any purpose.
+pub(super) fn may_be_a_server(certificate: &[u8]) -> bool {
+    let Some(extensions) = fields(certificate).map(|fields| fields.extensions) else {
+        return false;
+    };
+    let Some(mut rest) = extensions else {
+        return true;
+    };
+    while !rest.is_empty() {
+        let Some((extension, after)) = element(rest, SEQUENCE) else {
+            return false;
+        };
+        match element(extension, OBJECT_IDENTIFIER) {
+            Some((id, value)) if id == EXTENDED_KEY_USAGE => return names_servers(value),
+            Some(_) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn names_servers(value: &[u8]) -> bool {
+    let value = element(value, BOOLEAN).map_or(value, |(_critical, value)| value);
+    let purposes = element(value, OCTET_STRING).and_then(|(inner, _)| element(inner, SEQUENCE));
+    let Some((mut purposes, _)) = purposes else {
+        return false;
+    };
+    while let Some((purpose, rest)) = element(purposes, OBJECT_IDENTIFIER) {
+        if purpose == SERVER_AUTHENTICATION || purpose == ANY_PURPOSE {
+            return true;
+        }
+        purposes = rest;
+    }
+    false
+}
+
+/// 2.5.29.37
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+/// 2.5.29.37.0
+const ANY_PURPOSE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
+/// 1.3.6.1.5.5.7.3.1
+const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+
+const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 const EXPLICIT_VERSION: u8 = 0xa0;
+const EXPLICIT_EXTENSIONS: u8 = 0xa3;
 
 struct Fields<'a> {
     issuer: &'a [u8],
     validity: &'a [u8],
     subject: &'a [u8],
+    extensions: Option<&'a [u8]>,
 }
 
 fn fields(certificate: &[u8]) -> Option<Fields<'_>> {
@@ -37,11 +86,21 @@ fn fields(certificate: &[u8]) -> Option<Fields<'_>> {
     (_, rest) = element(rest, SEQUENCE)?; // signature algorithm
     let (issuer, rest) = element(rest, SEQUENCE)?;
     let (validity, rest) = element(rest, SEQUENCE)?;
-    let (subject, _) = element(rest, SEQUENCE)?;
+    let (subject, rest) = element(rest, SEQUENCE)?;
+    let (_, mut rest) = element(rest, SEQUENCE)?; // public key
+    // The two unique identifiers in between are of no use to anybody.
+    while rest.first().is_some_and(|tag| *tag != EXPLICIT_EXTENSIONS) {
+        (_, rest) = element(rest, *rest.first()?)?;
+    }
+    let extensions = match rest.is_empty() {
+        true => None,
+        false => Some(element(element(rest, EXPLICIT_EXTENSIONS)?.0, SEQUENCE)?.0),
+    };
     Some(Fields {
         issuer,
         validity,
         subject,
+        extensions,
     })
 }
 

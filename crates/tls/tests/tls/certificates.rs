@@ -87,10 +87,18 @@ fn an_authoritys_own_certificate_is_a_servers_only_where_it_is_trusted_itself() 
         "same name, other key"
     );
 
-    let roots = trusting(&theirs);
-    let server = Arc::new(theirs.server(DEFAULT_PROVIDER));
-    let mut local = Local::new(&Config::new(roots).build().unwrap(), "example.com");
-    settle(&mut local, &mut Remote::new(&server)).unwrap();
+    let serves = own_authority(|params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    for good in [theirs, serves] {
+        let client = Config::new(trusting(&good)).build().unwrap();
+        let server = Arc::new(good.server(DEFAULT_PROVIDER));
+        settle(
+            &mut Local::new(&client, "example.com"),
+            &mut Remote::new(&server),
+        )
+        .unwrap();
+    }
 }
 
 #[test]

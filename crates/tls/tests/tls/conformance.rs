@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use rcgen::KeyPair;
 use rustls::ServerConfig;
 use rustls::server::Tls13Tickets;
 use rustls_aws_lc_rs::{DEFAULT_TLS12_PROVIDER, DEFAULT_TLS13_PROVIDER};
@@ -21,8 +22,11 @@ struct Tls {
 impl Tls {
     fn over(provider: rustls::crypto::CryptoProvider) -> Self {
         let authority = Authority::new("ca");
-        let mut server = authority.issue(&["example.com"]).server(provider);
-        // A ticket may arrive anywhere; without any, a conversation is as long each time.
+        // Its signatures are all of one length: a conversation is as long each time.
+        let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let issued = authority.issue_for(key, &["example.com"], |_| ());
+        let mut server = issued.server(provider);
+        // A ticket may arrive anywhere.
         server.send_tls13_tickets = Tls13Tickets { default: 0, max: 0 };
         let client = Config::new(authority.roots())
             .resumption(0)
