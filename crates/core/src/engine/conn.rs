@@ -44,8 +44,8 @@ pub(super) struct Conn {
     /// What had come up to the top when the transfer got this connection.
     pub(super) heard_before: u64,
     pub(super) recv_size: usize,
-    /// Sending failed; how long the answer may still arrive.
-    pub(super) send_error: Option<(Error, Instant)>,
+    /// Sending failed; an answer may still arrive, but not keep silent for long.
+    pub(super) send_error: Option<Error>,
     pub(super) shutdown: bool,
     /// A send vector between two sends.
     pub(super) spare_bufs: Vec<Buf>,

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Engine;
-use super::conn::{FAREWELL, SMALL_RECV, State};
+use super::conn::{SMALL_RECV, State};
 use super::sockets::{Kind, Returned};
 use crate::stack::MAX_UNIT;
 use crate::{
@@ -114,7 +114,8 @@ impl Engine {
                 if conn.stack.phase() == Phase::Handshake {
                     conn.stack.cut(error);
                 } else {
-                    conn.send_error.get_or_insert((error, now + FAREWELL));
+                    conn.moved_at(now);
+                    conn.send_error.get_or_insert(error);
                 }
             }
         }
@@ -257,8 +258,7 @@ impl Engine {
 
     /// Takes a sending failure as the transfer's, once nothing more can arrive.
     pub(super) fn send_error(&mut self, key: u64) -> Option<Error> {
-        let (error, _) = self.conns.get_mut(key)?.send_error.take()?;
-        Some(error)
+        self.conns.get_mut(key)?.send_error.take()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::conn::{Conn, State};
+use super::conn::{Conn, FAREWELL, State};
 use super::transfer::Transfer;
 use crate::timers::Sleeper;
 use crate::{Culprit, Error, Fault, Reason};
@@ -129,7 +129,8 @@ fn look(conn: &mut Conn, transfer: Option<&mut Transfer>, now: Instant) -> (Due,
         State::Open => {
             look.at(not_served(conn, conn.stack.deadline()), || Due::Pump);
             look.at(conn.patience, || Due::Patience);
-            let unsent = conn.send_error.as_ref().map(|(_, until)| *until);
+            let unsent = conn.send_error.as_ref().filter(|_| !held(&transfer));
+            let unsent = unsent.map(|_| conn.last_move + FAREWELL);
             look.at(unsent, || Due::Unsent);
         }
     }
@@ -184,6 +185,13 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
         }
         _ => {}
     }
+}
+
+/// Whether the application holds the answer back.
+fn held(transfer: &Option<&mut Transfer>) -> bool {
+    transfer
+        .as_ref()
+        .is_some_and(|transfer| transfer.events.is_paused())
 }
 
 /// A layer's deadline, unless a pump has come after it: a layer that leaves a past
