@@ -146,64 +146,54 @@ impl World {
 
     /// Runs the loop until `on` says that it is over. A minute without end is a hang.
     pub(crate) fn drive(&mut self, mut on: impl FnMut(&mut Session, TransferId, Event) -> bool) {
-        let hang = Instant::now() + Duration::from_secs(60);
-        let (mut done, mut over) = (Vec::new(), false);
-        while !over {
-            let now = self.driver.now();
-            assert!(now < hang, "the transfer hangs: {:?}", self.session);
-            match self.session.poll(now) {
-                Output::Submit(op) => self.driver.submit(op),
-                Output::Cancel(id) => self.driver.cancel(id),
-                Output::Event(id, event) => over = on(&mut self.session, id, event),
-                Output::Wait(deadline) => {
-                    let deadline = deadline.map_or(hang, |at| at.min(hang));
-                    self.driver
-                        .wait(Some(deadline), &mut done)
-                        .expect("the driver works");
-                    for completion in done.drain(..) {
-                        let now = self.driver.now();
-                        self.session.complete(now, completion.op, completion.result);
-                    }
-                }
-                _ => {}
+        let mut over = false;
+        self.run(|session, output| {
+            if let Output::Event(id, event) = output {
+                over = on(session, id, event);
             }
-        }
+            over
+        });
     }
 
     /// Closes what is kept and waits until every operation has come back.
     pub(crate) fn wind_up(&mut self) {
         self.session.close_idle();
+        self.run(|session, output| {
+            matches!(output, Output::Wait(_)) && session.stats().in_flight == 0
+        });
+        let stats = self.session.stats();
+        let left = (stats.connections, stats.idle, stats.transfers);
+        assert_eq!(left, (0, 0, 0), "{stats:?}");
+    }
+
+    /// The loop; `over` looks at waits and events.
+    fn run(&mut self, mut over: impl FnMut(&mut Session, Output) -> bool) {
+        let hang = Instant::now() + Duration::from_secs(60);
         let mut done = Vec::new();
-        let hang = Instant::now() + Duration::from_secs(30);
         loop {
             let now = self.driver.now();
-            assert!(
-                now < hang,
-                "operations do not come back: {:?}",
-                self.session
-            );
+            assert!(now < hang, "it hangs: {:?}", self.session);
             match self.session.poll(now) {
                 Output::Submit(op) => self.driver.submit(op),
                 Output::Cancel(id) => self.driver.cancel(id),
-                Output::Wait(_) if self.session.stats().in_flight == 0 => break,
                 Output::Wait(deadline) => {
+                    if over(&mut self.session, Output::Wait(deadline)) {
+                        return;
+                    }
                     let deadline = deadline.map_or(hang, |at| at.min(hang));
-                    self.driver
-                        .wait(Some(deadline), &mut done)
-                        .expect("the driver works");
+                    let waited = self.driver.wait(Some(deadline), &mut done);
+                    waited.expect("the driver works");
                     for completion in done.drain(..) {
                         let now = self.driver.now();
                         self.session.complete(now, completion.op, completion.result);
                     }
                 }
-                _ => {}
+                other => {
+                    if over(&mut self.session, other) {
+                        return;
+                    }
+                }
             }
         }
-        let stats = self.session.stats();
-        assert_eq!(
-            (stats.connections, stats.idle, stats.transfers),
-            (0, 0, 0),
-            "{stats:?}"
-        );
     }
 }

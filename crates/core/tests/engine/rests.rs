@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use sockless_core::{Buf, Cx, Fault, Filter, Options, Phase, Reason, Seams, Status};
+use sockless_core::{Buf, Cx, Fault, Filter, Options, Reason, Seams, Status};
 
+use crate::timeouts::Mute;
 use crate::toy::{self, Toy};
 use crate::world::{With, World, routed};
 
@@ -65,24 +66,6 @@ fn a_late_piece_of_body_is_the_applications_time_too() {
     given.expect("it was asked for");
     world.settle();
     assert!(!world.ended(id));
-}
-
-/// Never done with its handshake.
-struct Mute;
-
-impl Filter for Mute {
-    fn layer(&self) -> &'static str {
-        "mute"
-    }
-
-    fn pump(&mut self, io: Seams<'_>, _: &mut Cx<'_>) -> Result<Status, Fault> {
-        io.net_in.clear();
-        Ok(Status::Stay)
-    }
-
-    fn phase(&self) -> Phase {
-        Phase::Handshake
-    }
 }
 
 #[test]

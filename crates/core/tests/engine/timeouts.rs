@@ -51,7 +51,7 @@ fn resolving_and_connecting() {
 }
 
 /// Never gets through its handshake.
-struct Mute;
+pub(crate) struct Mute;
 
 impl Filter for Mute {
     fn layer(&self) -> &'static str {
