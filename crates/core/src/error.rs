@@ -62,6 +62,13 @@ pub enum Reason {
     Handshake,
     /// The peer's certificate is not trusted.
     Certificate,
+    /// A proxy will not open the tunnel, or breaks its protocol's rules while it should.
+    Proxy,
+    /// Credentials are missing or were refused, or no scheme is common.
+    Authentication,
+    /// The layer's peer wants the same again on a new connection (a proxy that closes after
+    /// its challenge): the engine starts over, a bounded number of times, before it fails.
+    Reopen,
     /// The stream ended without its layer's proper end.
     Truncated,
     /// The peer closed before it said anything.
