@@ -25,6 +25,8 @@ pub struct Config {
     pub(crate) sessions: usize,
     pub(crate) provider: Option<Provider>,
     pub(crate) sni: bool,
+    #[cfg(feature = "custom-provider")]
+    pub(crate) custom: Option<Arc<rustls::crypto::CryptoProvider>>,
 }
 
 /// A client's certificate chain, leaf first, and the leaf's key.
@@ -48,6 +50,8 @@ impl Config {
             sessions: 256,
             provider: None,
             sni: true,
+            #[cfg(feature = "custom-provider")]
+            custom: None,
         }
     }
 
@@ -100,6 +104,16 @@ impl Config {
     /// Whose cryptography to use; by default the first that is compiled in, aws-lc-rs before ring.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.provider = Some(provider);
+        self
+    }
+
+    /// Cryptography of the application's own, e.g. one whose randomness a simulator gives.
+    ///
+    /// The one place where rustls shows in this interface: it ties the application to the
+    /// version of rustls that is behind it, and so it is a feature of its own.
+    #[cfg(feature = "custom-provider")]
+    pub fn custom_provider(mut self, provider: Arc<rustls::crypto::CryptoProvider>) -> Self {
+        self.custom = Some(provider);
         self
     }
 

@@ -94,6 +94,8 @@ fn cryptography(from: &Config) -> Result<CryptoProvider, Fault> {
             .into_iter()
             .find_map(built_in),
     };
+    #[cfg(feature = "custom-provider")]
+    let found = from.custom.as_deref().cloned().or(found);
     let mut provider = found.ok_or_else(|| {
         let what = match from.provider {
             Some(provider) => format!("the cryptography provider {provider:?} is not built in"),
