@@ -12,6 +12,7 @@ mod matrix;
 mod powerset;
 mod seam;
 mod servers;
+mod sim;
 mod steps;
 mod tidy;
 mod tools;
@@ -31,6 +32,8 @@ cargo xtask TASK
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
                               real servers on fixed loopback ports: nginx, apache
+  sim list|seeds|replay|torture
+                              scenarios on a simulated network, by seed; `sim` alone says more
   powerset                    checks every combination of cargo features
 ";
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ["seam"] => seam::run(),
         ["matrix", options @ ..] => matrix::run(options),
         ["servers", verb, names @ ..] => servers::run(verb, names),
+        ["sim", words @ ..] => sim::run(words),
         ["powerset"] => powerset::run(),
         [] | ["help" | "-h" | "--help"] => {
             print!("{USAGE}");

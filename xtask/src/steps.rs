@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{cargo, root, run as run_command};
-use crate::{Outcome, dependencies, matrix, seam, tidy, tools};
+use crate::{Outcome, dependencies, matrix, seam, sim, tidy, tools};
 
 type Step = fn() -> Outcome;
 
@@ -19,6 +19,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", || {
         run_command(&mut cargo(&["test", "--workspace"]))
     }),
+    ("simulator", sim::all),
     ("release build", release),
     ("matrix", || matrix::run(&[])),
     ("dependencies", dependencies::run),

@@ -70,6 +70,19 @@ impl Faults {
         }
     }
 
+    /// The same without anything that a transfer may fail for.
+    #[must_use]
+    pub fn harmless(self) -> Self {
+        Self {
+            resets: 0,
+            ends: 0,
+            flips: 0,
+            silences: 0,
+            refusals: 0,
+            ..self
+        }
+    }
+
     /// The character that `rng` gives, for transfers of about `size` bytes.
     pub fn draw(rng: &mut Rng, size: u64) -> Self {
         let mut sometimes = |one_in: u8| rng.u8(0..one_in) == 0;

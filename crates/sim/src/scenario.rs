@@ -21,6 +21,12 @@ pub trait Scenario: Sync {
     /// About how many bytes a transfer of it has: how far faults reach, how small pieces get.
     fn size(&self) -> u64;
 
+    /// The network's character: everything, unless the scenario cannot bear it (bits that
+    /// flip, where nothing protects them).
+    fn faults(&self, rng: &mut Rng) -> Faults {
+        Faults::draw(rng, self.size())
+    }
+
     /// The world and the application that `rng` gives; time begins with `start`.
     ///
     /// `calm` is for a torture: always the same, and with no whims of the application.
@@ -40,8 +46,8 @@ pub struct Stage {
 pub struct Failure {
     /// The seed, or 0 in a torture.
     pub seed: u64,
-    /// What was done to it, in a torture.
-    pub interruption: Option<Interruption>,
+    /// In a torture: which operation, which of the ways to injure it, and what that is.
+    pub torture: Option<(u64, usize, Injury)>,
     /// What is wrong.
     pub what: String,
 }
@@ -92,29 +98,37 @@ pub fn campaign(scenario: &dyn Scenario, from: u64, count: u64) -> Campaign {
 /// # Errors
 /// The calm run itself fails.
 pub fn torture(scenario: &dyn Scenario) -> Result<Campaign, String> {
-    let calm = run(scenario, 0, Some(None), false)?;
-    let injuries: Vec<Interruption> = calm
+    let calm = run(scenario, 0, Some(None), true)?;
+    let injuries: Vec<(u64, usize, Injury)> = calm
         .operations
         .iter()
         .zip(0..)
         .flat_map(|(name, at)| {
-            let ways = Injury::all(name).into_iter();
-            ways.map(move |injury| Interruption { at, injury })
+            let ways = Injury::all(name).into_iter().enumerate();
+            ways.map(move |(way, injury)| (at, way, injury))
         })
         .collect();
     Ok(in_parallel(injuries.len() as u64, |index| {
-        let interruption = injuries[index as usize];
+        let one @ (at, _, injury) = injuries[index as usize];
+        let interruption = Interruption { at, injury };
         let result = run(scenario, 0, Some(Some(interruption)), false);
-        (0, Some(interruption), result)
+        (0, Some(one), result)
     }))
 }
 
-/// One run of a torture.
+/// One run of a torture: operation `at` is injured in the way of that number.
 ///
 /// # Errors
-/// What is wrong.
-pub fn tortured(scenario: &dyn Scenario, one: Interruption) -> Result<Report, String> {
-    run(scenario, 0, Some(Some(one)), true)
+/// There is no such operation or way, or what went wrong.
+pub fn tortured(scenario: &dyn Scenario, at: u64, way: usize) -> Result<Report, String> {
+    let calm = run(scenario, 0, Some(None), false)?;
+    let operation = usize::try_from(at).ok().and_then(|at| calm.operations.get(at));
+    let injury = operation.and_then(|name| Injury::all(name).get(way).copied());
+    let injury = injury.ok_or_else(|| {
+        let count = calm.operations.len();
+        format!("no way {way} for operation {at}; there are {count} operations")
+    })?;
+    run(scenario, 0, Some(Some(Interruption { at, injury })), true)
 }
 
 /// `calm`: a torture's run, with or without an injury.
@@ -131,7 +145,7 @@ fn run(
     let start = Instant::now();
     let mut rng = Rng::with_seed(seed);
     let faults = match calm {
-        None => Faults::draw(&mut rng, scenario.size()),
+        None => scenario.faults(&mut rng),
         Some(_) => Faults::none(),
     };
     let went = catch_unwind(AssertUnwindSafe(|| {
@@ -166,7 +180,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a word")
 }
 
-type Outcome = (u64, Option<Interruption>, Result<Report, String>);
+type Outcome = (u64, Option<(u64, usize, Injury)>, Result<Report, String>);
 
 /// Runs `one` for 0 to `count` on as many threads as there are processors.
 fn in_parallel(count: u64, one: impl Fn(u64) -> Outcome + Sync) -> Campaign {
@@ -183,7 +197,7 @@ fn in_parallel(count: u64, one: impl Fn(u64) -> Outcome + Sync) -> Campaign {
             if index >= count || failed.load(Ordering::Relaxed) {
                 return;
             }
-            let (seed, interruption, result) = one(index);
+            let (seed, torture, result) = one(index);
             let mut campaign = campaign.lock().unwrap_or_else(|error| error.into_inner());
             campaign.runs += 1;
             match result {
@@ -195,7 +209,7 @@ fn in_parallel(count: u64, one: impl Fn(u64) -> Outcome + Sync) -> Campaign {
                     failed.store(true, Ordering::Relaxed);
                     campaign.failures.push(Failure {
                         seed,
-                        interruption,
+                        torture,
                         what,
                     });
                 }

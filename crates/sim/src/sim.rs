@@ -30,6 +30,8 @@ pub struct Sim {
     sockets: Vec<Option<Socket>>,
     /// Lookups, connects, and what hangs until it is cancelled.
     waiting: BTreeMap<OpId, Op>,
+    /// The slots of sockets that receives and sends wait for.
+    pending: BTreeMap<OpId, usize>,
     harm: Vec<&'static str>,
     submitted: u64,
     interruption: Option<Interruption>,
@@ -83,6 +85,7 @@ impl Sim {
             sequence: 0,
             sockets: Vec::new(),
             waiting: BTreeMap::new(),
+            pending: BTreeMap::new(),
             harm: Vec::new(),
             submitted: 0,
             interruption: None,
@@ -152,6 +155,7 @@ impl Sim {
 
     /// An operation comes back, after a moment of its own.
     fn give_back(&mut self, op: Op, result: io::Result<usize>) {
+        self.pending.remove(&op.id);
         let at = self.now + draw(&mut self.rng, self.faults.jitter);
         self.at(at, What::Return(op, result));
     }
@@ -346,16 +350,11 @@ impl Sim {
         if let Some(op) = self.waiting.remove(&id) {
             return Some(op);
         }
-        let is_it = |op: &Option<Op>| op.as_ref().is_some_and(|op| op.id == id);
-        for socket in self.sockets.iter_mut().flatten() {
-            if is_it(&socket.recv) {
-                return socket.recv.take();
-            }
-            if is_it(&socket.send) {
-                return socket.send.take();
-            }
-        }
-        None
+        let slot = self.pending.remove(&id)?;
+        let socket = self.sockets.get_mut(slot)?.as_mut()?;
+        let is_it = |op: &&mut Option<Op>| op.as_ref().is_some_and(|op| op.id == id);
+        let mut both = [&mut socket.recv, &mut socket.send].into_iter();
+        both.find(is_it)?.take()
     }
 
     fn happen(&mut self, due: Due, done: &mut Vec<Completion>) {
@@ -432,6 +431,7 @@ impl Sim {
                 let patience = draw(&mut self.rng, Duration::from_millis(20));
                 let gathers = self.faults.merged_reads;
                 let faults = self.faults.clone();
+                let (id, is_shutdown) = (op.id, matches!(op.kind, OpKind::Shutdown));
                 let Some(socket) = self.socket(conn) else {
                     return self.fail(Some(op), ErrorKind::NotConnected);
                 };
@@ -445,6 +445,9 @@ impl Sim {
                         socket.link.shut(now, &faults);
                         self.give_back(op, Ok(0));
                     }
+                }
+                if !is_shutdown {
+                    self.pending.insert(id, conn.slot());
                 }
                 self.step_soon(conn.slot(), now);
             }
@@ -478,12 +481,11 @@ impl Driver for Sim {
         let before = done.len();
         loop {
             let next = self.due.peek().map(|Reverse(due)| due.at);
-            let reached = next.is_none_or(|next| deadline.is_some_and(|deadline| deadline < next));
-            if reached {
-                self.now = self.now.max(deadline.unwrap_or(self.now));
+            if done.len() > before && next != Some(self.now) {
                 return Ok(());
             }
-            if done.len() > before && next > Some(self.now) {
+            if next.is_none_or(|next| deadline.is_some_and(|deadline| deadline < next)) {
+                self.now = self.now.max(deadline.unwrap_or(self.now));
                 return Ok(());
             }
             if let Some(Reverse(due)) = self.due.pop() {

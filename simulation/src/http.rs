@@ -1,0 +1,223 @@
+//! A small HTTP/1.1 server as a peer: `GET /N` gives N bytes of the pattern, `PUT` says
+//! what has come. How answers are framed, the seed decides.
+
+use std::time::Instant;
+
+use fastrand::Rng;
+use sockless_sim::{Peer, Wire};
+
+use crate::pattern::{self, Sum};
+
+/// The server's end of one connection.
+pub(crate) struct Server {
+    rng: Rng,
+    state: State,
+    /// It will not take another request.
+    last: bool,
+    /// Always Content-Length, and connections are kept.
+    plain: bool,
+}
+
+enum State {
+    Head,
+    /// A body comes in: how it ends, and what it was so far.
+    Body(Framing, Sum),
+    /// An answer goes out.
+    Answer(Answer),
+}
+
+#[derive(Clone, Copy)]
+enum Framing {
+    Length(u64),
+    /// Bytes left in the chunk; `None`: a size comes.
+    Chunked(Option<u64>),
+    Close,
+}
+
+struct Answer {
+    framing: Framing,
+    body: Vec<u8>,
+    /// Pattern bytes after `body`, from where to where.
+    pattern: (u64, u64),
+}
+
+impl Server {
+    pub(crate) fn new(seed: u64, plain: bool) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+            state: State::Head,
+            last: false,
+            plain,
+        }
+    }
+
+    /// Takes a step; `false`: nothing can be done now.
+    fn step(&mut self, wire: &mut Wire) -> bool {
+        match core::mem::replace(&mut self.state, State::Head) {
+            State::Head => self.head(wire),
+            State::Body(framing, sum) => self.body(wire, framing, sum),
+            State::Answer(answer) => self.answer(wire, answer),
+        }
+    }
+
+    fn head(&mut self, wire: &mut Wire) -> bool {
+        if self.last {
+            wire.finish = true;
+            return false;
+        }
+        let mut fields = [httparse::EMPTY_HEADER; 32];
+        let mut request = httparse::Request::new(&mut fields);
+        let n = match request.parse(&wire.input) {
+            Ok(httparse::Status::Complete(n)) => n,
+            Ok(httparse::Status::Partial) => return false,
+            Err(_) => {
+                wire.finish = true;
+                wire.input.clear();
+                return false;
+            }
+        };
+        let field = |name: &str| {
+            let found = request
+                .headers
+                .iter()
+                .find(|field| field.name.eq_ignore_ascii_case(name));
+            found.and_then(|field| core::str::from_utf8(field.value).ok())
+        };
+        let is_get = request.method == Some("GET");
+        let size = request.path.and_then(|path| path[1..].parse().ok());
+        let length = field("content-length").and_then(|value| value.parse().ok());
+        let chunked = field("transfer-encoding").is_some();
+        if field("expect").is_some() && self.rng.bool() {
+            wire.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        wire.input.drain(..n);
+        self.state = if is_get {
+            self.respond(wire, Vec::new(), size.unwrap_or(0))
+        } else if chunked {
+            State::Body(Framing::Chunked(None), Sum::default())
+        } else {
+            State::Body(Framing::Length(length.unwrap_or(0)), Sum::default())
+        };
+        true
+    }
+
+    fn body(&mut self, wire: &mut Wire, framing: Framing, mut sum: Sum) -> bool {
+        let framing = match framing {
+            Framing::Length(0) => {
+                let said = sum.to_string().into_bytes();
+                self.state = self.respond(wire, said, 0);
+                return true;
+            }
+            Framing::Length(left) => Framing::Length(left - take(wire, left, &mut sum)),
+            Framing::Chunked(Some(0)) => {
+                // The line end after a chunk.
+                if wire.input.len() < 2 {
+                    self.state = State::Body(framing, sum);
+                    return false;
+                }
+                wire.input.drain(..2);
+                Framing::Chunked(None)
+            }
+            Framing::Chunked(Some(left)) => {
+                Framing::Chunked(Some(left - take(wire, left, &mut sum)))
+            }
+            Framing::Chunked(None) => match chunk_size(wire) {
+                Some(0) => Framing::Length(0),
+                Some(size) => Framing::Chunked(Some(size)),
+                None => {
+                    self.state = State::Body(framing, sum);
+                    return false;
+                }
+            },
+            Framing::Close => framing,
+        };
+        let stuck = wire.input.is_empty() && !matches!(framing, Framing::Length(0));
+        self.state = State::Body(framing, sum);
+        !stuck
+    }
+
+    fn respond(&mut self, wire: &mut Wire, body: Vec<u8>, size: u64) -> State {
+        let length = body.len() as u64 + size;
+        let kind = if self.plain { 0 } else { self.rng.u8(0..4) };
+        let framing = match kind {
+            0 | 1 => Framing::Length(length),
+            2 => Framing::Chunked(None),
+            _ => Framing::Close,
+        };
+        self.last = matches!(framing, Framing::Close) || (!self.plain && self.rng.u8(0..5) == 0);
+        let close = if self.last { "Connection: close\r\n" } else { "" };
+        let framed = match framing {
+            Framing::Length(length) => format!("Content-Length: {length}\r\n"),
+            Framing::Chunked(_) => "Transfer-Encoding: chunked\r\n".to_owned(),
+            Framing::Close => String::new(),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\n{framed}{close}\r\n");
+        wire.output.extend_from_slice(head.as_bytes());
+        State::Answer(Answer {
+            framing,
+            body,
+            pattern: (0, size),
+        })
+    }
+
+    fn answer(&mut self, wire: &mut Wire, mut answer: Answer) -> bool {
+        let room = wire.room.saturating_sub(wire.output.len());
+        let left = answer.pattern.1 - answer.pattern.0;
+        if answer.body.is_empty() && left == 0 {
+            if matches!(answer.framing, Framing::Chunked(_)) {
+                wire.output.extend_from_slice(b"0\r\n\r\n");
+            }
+            return true;
+        }
+        let n = room.saturating_sub(16).min(usize::MAX);
+        if n == 0 {
+            self.state = State::Answer(answer);
+            return false;
+        }
+        let mut piece = core::mem::take(&mut answer.body);
+        let n = if matches!(answer.framing, Framing::Chunked(_)) {
+            self.rng.usize(1..=n.min(9_000))
+        } else {
+            n
+        };
+        let n = (n as u64).min(left);
+        pattern::append(&mut piece, answer.pattern.0, n);
+        answer.pattern.0 += n;
+        if matches!(answer.framing, Framing::Chunked(_)) {
+            let size = format!("{:x}\r\n", piece.len());
+            wire.output.extend_from_slice(size.as_bytes());
+            piece.extend_from_slice(b"\r\n");
+        }
+        wire.output.extend_from_slice(&piece);
+        self.state = State::Answer(answer);
+        true
+    }
+}
+
+impl Peer for Server {
+    fn pump(&mut self, wire: &mut Wire, _now: Instant) {
+        while self.step(wire) {}
+        let idle = matches!(self.state, State::Head | State::Body(..));
+        wire.finish |= wire.input_finished && idle;
+    }
+}
+
+fn take(wire: &mut Wire, left: u64, sum: &mut Sum) -> u64 {
+    let n = (wire.input.len() as u64).min(left);
+    sum.add(&wire.input[..n as usize]);
+    wire.input.drain(..n as usize);
+    n
+}
+
+/// The size of the next chunk, and of the last one with its empty trailer section.
+fn chunk_size(wire: &mut Wire) -> Option<u64> {
+    let end = wire.input.iter().position(|byte| *byte == b'\n')?;
+    let line = core::str::from_utf8(&wire.input[..end]).ok()?;
+    let size = u64::from_str_radix(line.trim(), 16).ok()?;
+    let taken = if size == 0 { end + 3 } else { end + 1 };
+    if wire.input.len() < taken {
+        return None;
+    }
+    wire.input.drain(..taken);
+    Some(size)
+}

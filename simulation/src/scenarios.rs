@@ -1,0 +1,172 @@
+//! What can be run.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use fastrand::Rng;
+use sockless::tls::{Config as TlsConfig, Roots, Version};
+use sockless::{Config, Session};
+use sockless_sim::{Faults, Scenario, Stage};
+
+use crate::crypto::{self, Issued};
+use crate::fetches::{Fetches, Wish, limits};
+use crate::world::{HOST, Hosts};
+
+/// All scenarios.
+pub(crate) const ALL: &[&dyn Scenario] = &[&Http, &Https, &Crowd];
+
+/// The scenario of that name.
+pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
+    ALL.iter().copied().find(|one| one.name() == name)
+}
+
+struct Http;
+
+impl Scenario for Http {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn about(&self) -> &'static str {
+        "up to eight downloads and uploads, in the clear"
+    }
+
+    fn size(&self) -> u64 {
+        60_000
+    }
+
+    fn faults(&self, rng: &mut Rng) -> Faults {
+        let mut faults = Faults::draw(rng, self.size());
+        faults.flips = 0;
+        faults
+    }
+
+    fn stage(&self, rng: &mut Rng, start: Instant, calm: bool) -> Stage {
+        stage(rng, start, calm, None, wishes)
+    }
+}
+
+struct Https;
+
+impl Scenario for Https {
+    fn name(&self) -> &'static str {
+        "https"
+    }
+
+    fn about(&self) -> &'static str {
+        "the same over TLS 1.2 or 1.3"
+    }
+
+    fn size(&self) -> u64 {
+        60_000
+    }
+
+    fn stage(&self, rng: &mut Rng, start: Instant, calm: bool) -> Stage {
+        let version = if calm || rng.bool() {
+            Version::Tls13
+        } else {
+            Version::Tls12
+        };
+        stage(rng, start, calm, Some(version), wishes)
+    }
+}
+
+struct Crowd;
+
+impl Scenario for Crowd {
+    fn name(&self) -> &'static str {
+        "crowd"
+    }
+
+    fn about(&self) -> &'static str {
+        "ten thousand connections with TLS at once"
+    }
+
+    fn size(&self) -> u64 {
+        // Not theirs, but of a size that makes no pieces of a few bytes: there are many.
+        400_000
+    }
+
+    /// Whatever cannot hurt: all ten thousand have to arrive.
+    fn faults(&self, rng: &mut Rng) -> Faults {
+        Faults::draw(rng, self.size()).harmless()
+    }
+
+    fn stage(&self, rng: &mut Rng, start: Instant, _calm: bool) -> Stage {
+        let many = |_: &mut Rng, _| (0..10_000).map(|n| Wish::Get(n % 2_000)).collect();
+        stage(rng, start, true, Some(Version::Tls13), many)
+    }
+}
+
+/// A download and an upload, so that each operation of either is tortured; or what the seed says.
+fn wishes(rng: &mut Rng, calm: bool) -> Vec<Wish> {
+    if calm {
+        let up = Wish::Stream {
+            bytes: 50_000,
+            sized: true,
+        };
+        return vec![Wish::Get(50_000), up];
+    }
+    let one = |rng: &mut Rng| {
+        let size = [0, 1, 100, 17_000, 60_000][rng.usize(0..5)];
+        let bytes = rng.u64(0..=size);
+        match rng.u8(0..5) {
+            0 => Wish::Put(bytes),
+            1 => Wish::Stream { bytes, sized: true },
+            2 => Wish::Stream { bytes, sized: false },
+            _ => Wish::Get(bytes),
+        }
+    };
+    (0..rng.usize(1..=8)).map(|_| one(rng)).collect()
+}
+
+/// # Panics
+/// If the library refuses what has always worked; the harness reports it with its seed.
+fn stage(
+    rng: &mut Rng,
+    start: Instant,
+    calm: bool,
+    tls: Option<Version>,
+    wishes: impl Fn(&mut Rng, bool) -> Vec<Wish>,
+) -> Stage {
+    crypto::seed(rng.u64(..));
+    let mut config = Config::default();
+    config.limits = limits(rng, calm);
+    let wishes = wishes(rng, calm);
+    if wishes.len() > 1000 {
+        config.limits.connections = 0;
+    }
+    let mut server = None;
+    if let Some(version) = tls {
+        let issued = Issued::new(&[HOST]).expect("a certificate");
+        let mut roots = Roots::empty();
+        roots.add_der(&issued.authority);
+        let client = TlsConfig::new(roots)
+            .alpn(["http/1.1"])
+            .versions(Version::Tls12, version)
+            .custom_provider(Arc::new(crypto::provider()));
+        config = config.with_tls(client).expect("TLS settings");
+        server = Some(issued.server(crypto::provider()).expect("a server"));
+    }
+    let wall = SystemTime::UNIX_EPOCH + crypto::WALL;
+    let session = Session::new(config, start, wall, rng.u64(..)).expect("a session");
+    let mut application = Fetches::new(session, rng.fork(), start, calm);
+    if server.is_none() {
+        application = application.in_the_clear();
+    }
+    let scheme = if server.is_some() { "https" } else { "http" };
+    for wish in wishes {
+        let started = application.start(start, &format!("{scheme}://{HOST}"), wish);
+        started.expect("a request that can be sent");
+    }
+    let world = Hosts {
+        dead: if calm { 0 } else { rng.u8(0..3) },
+        rng: rng.fork(),
+        tls: server,
+        calm,
+    };
+    Stage {
+        world: Box::new(world),
+        application: Box::new(application),
+    }
+}

@@ -1,0 +1,77 @@
+//! A peer behind TLS: rustls' own server, in memory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustls::crypto::cipher::OutboundPlain;
+use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
+use sockless_sim::{Peer, Wire};
+
+/// What TLS adds to a record, at most.
+const OVERHEAD: usize = 64;
+
+/// Speaks TLS towards the network, and for `inner` in the clear.
+pub(crate) struct Secured<P> {
+    inner: P,
+    tls: Option<Connection<ServerSide, Tcp>>,
+    plain: Wire,
+    finished: bool,
+}
+
+impl<P: Peer> Secured<P> {
+    pub(crate) fn new(inner: P, config: &Arc<ServerConfig>) -> Self {
+        Self {
+            inner,
+            tls: Connection::<ServerSide, Tcp>::new(Arc::clone(config)).ok(),
+            plain: Wire::default(),
+            finished: false,
+        }
+    }
+}
+
+impl<P: Peer> Peer for Secured<P> {
+    fn pump(&mut self, wire: &mut Wire, now: Instant) {
+        let Some(tls) = &mut self.tls else {
+            wire.finish = true;
+            return;
+        };
+        let mut input = SliceInput::new(&mut wire.input);
+        let opened = tls
+            .read_tls(&mut input, &mut wire.output)
+            .handle_all(&mut self.plain.input);
+        let used = input.into_used();
+        wire.input.drain(..used);
+        match opened {
+            Ok(state) => self.plain.input_finished |= state.peer_has_closed(),
+            Err(_) => {
+                // The alert is in the output already.
+                self.tls = None;
+                wire.finish = true;
+                return;
+            }
+        }
+        if wire.input_finished {
+            self.plain.input_finished = true;
+        }
+        if tls.is_handshaking() {
+            wire.finish |= wire.input_finished;
+            return;
+        }
+        self.plain.room = wire.room.saturating_sub(wire.output.len() + OVERHEAD);
+        self.inner.pump(&mut self.plain, now);
+        let said = core::mem::take(&mut self.plain.output);
+        if !said.is_empty() {
+            // It fails when a key is used up, which no run is long enough for.
+            let _ = tls.write(OutboundPlain::Single(&said), &mut wire.output);
+        }
+        if self.plain.finish && !core::mem::replace(&mut self.finished, true) {
+            let _ = tls.send_close_notify(&mut wire.output);
+            wire.finish = true;
+        }
+        wire.reset |= self.plain.reset;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.inner.deadline()
+    }
+}
