@@ -5,9 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sockless::{
-    Body, Event, Limits, Op, Output, Pool, Request, Session, Stats, TransferId,
-};
+use sockless::{Body, Event, Limits, Op, Output, Pool, Request, Session, Stats, TransferId};
 use sockless_sim::Application;
 
 use crate::pattern::{self, Sum};

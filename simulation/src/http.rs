@@ -88,7 +88,8 @@ impl Server {
         let length = field("content-length").and_then(|value| value.parse().ok());
         let chunked = field("transfer-encoding").is_some();
         if field("expect").is_some() && self.rng.bool() {
-            wire.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            wire.output
+                .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         wire.input.drain(..n);
         self.state = if is_get {
@@ -145,7 +146,11 @@ impl Server {
             _ => Framing::Close,
         };
         self.last = matches!(framing, Framing::Close) || (!self.plain && self.rng.u8(0..5) == 0);
-        let close = if self.last { "Connection: close\r\n" } else { "" };
+        let close = if self.last {
+            "Connection: close\r\n"
+        } else {
+            ""
+        };
         let framed = match framing {
             Framing::Length(length) => format!("Content-Length: {length}\r\n"),
             Framing::Chunked(_) => "Transfer-Encoding: chunked\r\n".to_owned(),

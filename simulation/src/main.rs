@@ -123,7 +123,11 @@ fn report(name: &str, what: &str, campaign: &Campaign, began: Instant) -> Result
         (now() - began).as_secs_f64()
     );
     let lines = campaign.failures.iter().map(|failure| {
-        let Failure { seed, torture, what } = failure;
+        let Failure {
+            seed,
+            torture,
+            what,
+        } = failure;
         match torture {
             None => format!("{name}: seed {seed}: {what}\n  cargo xtask sim replay {name} {seed}"),
             Some((at, way, injury)) => format!(

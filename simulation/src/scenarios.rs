@@ -113,7 +113,10 @@ fn wishes(rng: &mut Rng, calm: bool) -> Vec<Wish> {
         match rng.u8(0..5) {
             0 => Wish::Put(bytes),
             1 => Wish::Stream { bytes, sized: true },
-            2 => Wish::Stream { bytes, sized: false },
+            2 => Wish::Stream {
+                bytes,
+                sized: false,
+            },
             _ => Wish::Get(bytes),
         }
     };

@@ -74,24 +74,13 @@ impl Link {
             self.broken = true;
         }
         self.strike(harm);
-        [
-            self.up.next(),
-            self.down.next(),
-            self.peer.deadline().filter(|at| *at > now),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let next = [self.up.next(), self.down.next(), self.peer.deadline()];
+        // An end stays where it was after it has been delivered.
+        next.into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// What the peer has said goes on its way, as far as fate lets it.
-    fn say(
-        &mut self,
-        now: Instant,
-        faults: &Faults,
-        rng: &mut Rng,
-        harm: &mut Vec<&'static str>,
-    ) {
+    fn say(&mut self, now: Instant, faults: &Faults, rng: &mut Rng, harm: &mut Vec<&'static str>) {
         let mut said = core::mem::take(&mut self.wire.output);
         if self.down.end_at.is_some() {
             return;
@@ -168,13 +157,12 @@ impl Link {
     }
 
     fn strike(&mut self, harm: &mut Vec<&'static str>) {
-        let reached =
-            |place: Option<Place>, up: &Lane, down: &Lane| {
-                place.is_some_and(|place| {
-                    let passed = if place.down { down.passed } else { up.passed };
-                    passed >= place.at && (passed > 0 || place.at == 0)
-                })
-            };
+        let reached = |place: Option<Place>, up: &Lane, down: &Lane| {
+            place.is_some_and(|place| {
+                let passed = if place.down { down.passed } else { up.passed };
+                passed >= place.at && (passed > 0 || place.at == 0)
+            })
+        };
         if reached(self.fate.reset, &self.up, &self.down) {
             self.broken = true;
             harm.push("the connection was reset");
@@ -191,8 +179,9 @@ impl Lane {
         for segment in bytes.chunks(faults.segment.max(1)) {
             let jitter = draw(rng, faults.jitter);
             let free = self.busy_until.map_or(now, |until| until.max(now));
-            let on_wire =
-                Duration::from_nanos(segment.len() as u64 * 1_000_000_000 / faults.bandwidth.max(1));
+            let on_wire = Duration::from_nanos(
+                segment.len() as u64 * 1_000_000_000 / faults.bandwidth.max(1),
+            );
             self.busy_until = Some(free + on_wire);
             let last = self.flights.back().map_or(now, |(at, _)| *at);
             // Segments of one direction never overtake each other.
@@ -204,7 +193,10 @@ impl Lane {
     }
 
     fn end(&mut self, now: Instant, faults: &Faults) {
-        let last = self.flights.back().map_or(now + faults.latency, |(at, _)| *at);
+        let last = self
+            .flights
+            .back()
+            .map_or(now + faults.latency, |(at, _)| *at);
         self.end_at.get_or_insert(last);
     }
 
@@ -221,7 +213,7 @@ impl Lane {
         self.flights.is_empty() && self.end_at.is_some_and(|at| at <= now)
     }
 
-    /// When something is due; an end that has been delivered is due no more.
+    /// When something is due, or was.
     fn next(&self) -> Option<Instant> {
         self.flights.front().map(|(at, _)| *at).or(self.end_at)
     }

@@ -155,7 +155,9 @@ impl Play<'_> {
                 other => return Err(format!("an output that nobody knows: {other:?}")),
             }
         }
-        Err(format!("the engine runs in circles: {bound} outputs and no wait"))
+        Err(format!(
+            "the engine runs in circles: {bound} outputs and no wait"
+        ))
     }
 
     fn submit(&mut self, op: Op) -> Result<(), String> {

@@ -122,7 +122,9 @@ pub fn torture(scenario: &dyn Scenario) -> Result<Campaign, String> {
 /// There is no such operation or way, or what went wrong.
 pub fn tortured(scenario: &dyn Scenario, at: u64, way: usize) -> Result<Report, String> {
     let calm = run(scenario, 0, Some(None), false)?;
-    let operation = usize::try_from(at).ok().and_then(|at| calm.operations.get(at));
+    let operation = usize::try_from(at)
+        .ok()
+        .and_then(|at| calm.operations.get(at));
     let injury = operation.and_then(|name| Injury::all(name).get(way).copied());
     let injury = injury.ok_or_else(|| {
         let count = calm.operations.len();
@@ -160,7 +162,11 @@ fn run(
         let result = play(stage.application, &mut sim);
         result.map_err(|what| {
             let lines = sim.trace().lines();
-            lines.into_iter().chain([what]).collect::<Vec<_>>().join("\n")
+            lines
+                .into_iter()
+                .chain([what])
+                .collect::<Vec<_>>()
+                .join("\n")
         })
     }));
     went.unwrap_or_else(|panic| Err(format!("panicked: {}", message(&*panic))))
@@ -222,5 +228,7 @@ fn in_parallel(count: u64, one: impl Fn(u64) -> Outcome + Sync) -> Campaign {
             scope.spawn(work);
         }
     });
-    campaign.into_inner().unwrap_or_else(|error| error.into_inner())
+    campaign
+        .into_inner()
+        .unwrap_or_else(|error| error.into_inner())
 }

@@ -188,10 +188,7 @@ impl Sim {
             .link
             .step(now, &self.faults, &mut self.rng, &mut self.harm);
         if let Some(next) = next {
-            // An end that was delivered stays due: it must not make time stand still.
-            if next > now {
-                self.step_soon(slot, next);
-            }
+            self.step_soon(slot, next);
         }
         self.try_send(slot);
         self.try_recv(slot);
@@ -278,9 +275,7 @@ impl Sim {
         } else if self.faults.short_sends && bytes.len() > 1 {
             bytes.truncate(self.rng.usize(1..=bytes.len()));
         }
-        let n = socket
-            .link
-            .send(&bytes, now, &self.faults, &mut self.rng);
+        let n = socket.link.send(&bytes, now, &self.faults, &mut self.rng);
         if let Some(op) = socket.send.take() {
             self.give_back(op, Ok(n));
         }
@@ -319,7 +314,11 @@ impl Sim {
         let mut answer = self.world.connect(to);
         if self.rng.u16(0..1000) < self.faults.refusals {
             let silence = self.rng.bool();
-            answer = if silence { Answer::Silence } else { Answer::Refuse };
+            answer = if silence {
+                Answer::Silence
+            } else {
+                Answer::Refuse
+            };
             self.harm.push("a connection was refused");
         }
         match answer {

@@ -94,7 +94,9 @@ impl Hand {
         let done = self.wait(id);
         let n = done.result.expect("received");
         match done.op.kind {
-            OpKind::Recv { buf: Some(mut buf), .. } => {
+            OpKind::Recv {
+                buf: Some(mut buf), ..
+            } => {
                 buf.grow(n);
                 buf.to_vec()
             }

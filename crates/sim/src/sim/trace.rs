@@ -49,7 +49,9 @@ impl Trace {
         if let OpKind::Send { bufs } = &op.kind {
             bufs.iter().for_each(|buf| self.absorb(buf));
         }
-        self.note(at, || format!("-> {:?} {:?} {}", op.conn, op.id, shown(&op.kind)));
+        self.note(at, || {
+            format!("-> {:?} {:?} {}", op.conn, op.id, shown(&op.kind))
+        });
     }
 
     pub(super) fn received(&mut self, bytes: &[u8]) {
@@ -66,7 +68,12 @@ impl Trace {
         let number = result.as_ref().map_or(u64::MAX, |n| *n as u64);
         self.absorb(&number.to_be_bytes());
         self.note(at, || {
-            format!("<- {:?} {:?} {}: {result:?}", op.conn, op.id, shown(&op.kind))
+            format!(
+                "<- {:?} {:?} {}: {result:?}",
+                op.conn,
+                op.id,
+                shown(&op.kind)
+            )
         });
     }
 
