@@ -174,7 +174,7 @@ impl Server {
             }
             return true;
         }
-        let n = room.saturating_sub(16).min(usize::MAX);
+        let n = room.saturating_sub(16);
         if n == 0 {
             self.state = State::Answer(answer);
             return false;

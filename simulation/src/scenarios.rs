@@ -102,10 +102,10 @@ impl Scenario for Crowd {
 fn wishes(rng: &mut Rng, calm: bool) -> Vec<Wish> {
     if calm {
         let up = Wish::Stream {
-            bytes: 50_000,
+            bytes: 150_000,
             sized: true,
         };
-        return vec![Wish::Get(50_000), up];
+        return vec![Wish::Get(150_000), up];
     }
     let one = |rng: &mut Rng| {
         let size = [0, 1, 100, 17_000, 60_000][rng.usize(0..5)];

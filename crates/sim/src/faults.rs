@@ -87,7 +87,7 @@ impl Faults {
     pub fn draw(rng: &mut Rng, size: u64) -> Self {
         let mut sometimes = |one_in: u8| rng.u8(0..one_in) == 0;
         let flags = [3, 4, 2, 3, 3, 4].map(&mut sometimes);
-        let harmful = [4, 4, 8, 8, 8].map(&mut sometimes);
+        let harmful = [3, 3, 5, 5, 5].map(&mut sometimes);
         let [
             split_reads,
             merged_reads,
