@@ -23,6 +23,8 @@ enum Kind {
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Input<'a> {
     kind: Kind,
+    /// So many answers are right.
+    right: u8,
     cuts: Vec<u8>,
     answers: &'a [u8],
 }
@@ -81,6 +83,22 @@ fn filter(kind: Kind) -> Box<dyn Filter> {
     }
 }
 
+const GRANTED: [u8; 10] = [5, 0, 0, 1, 192, 0, 2, 1, 4, 56];
+
+/// The right answers, one after the other.
+fn right(kind: Kind) -> Vec<Vec<u8>> {
+    let frame = |kind: u8, token: &[u8]| [&[1, kind, 0, token.len() as u8], token].concat();
+    match kind {
+        Kind::Socks4 => vec![vec![0, 90, 0, 0, 0, 0, 0, 0]],
+        Kind::Socks5 => vec![vec![5, 0], GRANTED.to_vec()],
+        Kind::Password => vec![vec![5, 2], vec![1, 0], GRANTED.to_vec()],
+        Kind::Secured(level) => {
+            let reply = [&[u8::from(level % 3 == 2)], &GRANTED[..]].concat();
+            vec![vec![5, 1], frame(1, &[0]), frame(2, &[0, level % 3]), frame(3, &reply)]
+        }
+    }
+}
+
 #[derive(Debug, PartialEq)]
 struct Told {
     end: Option<Result<(), Reason>>,
@@ -119,7 +137,7 @@ fn tell(kind: Kind, pieces: &mut dyn Iterator<Item = &[u8]>) -> Told {
         }
         assert!(filter.min(net_in, 1000) >= 1);
     }
-    assert!(end.is_some() || app_in.at_end(), "neither an end nor an error after the proxy's end");
+    assert!(end.is_some() || app_in.is_finished(), "neither an end nor an error after the proxy's end");
     let left = match end {
         Some(Ok(())) => bytes(net_in),
         _ => Vec::new(),
@@ -128,8 +146,11 @@ fn tell(kind: Kind, pieces: &mut dyn Iterator<Item = &[u8]>) -> Told {
 }
 
 fuzz_target!(|input: Input<'_>| {
-    let whole = tell(input.kind, &mut std::iter::once(input.answers));
-    let mut rest = input.answers;
+    let right = right(input.kind);
+    let mut answers = right[..usize::from(input.right) % (right.len() + 1)].concat();
+    answers.extend_from_slice(input.answers);
+    let whole = tell(input.kind, &mut std::iter::once(answers.as_slice()));
+    let mut rest = answers.as_slice();
     let mut cuts = input.cuts.iter().cycle();
     let mut pieces = std::iter::from_fn(|| {
         let cut = usize::from(*cuts.next().unwrap_or(&1)).clamp(1, rest.len().max(1));

@@ -4,6 +4,7 @@
     reason = "a test must start its Instants somewhere"
 )]
 
+mod chain;
 mod conformance;
 mod lies;
 mod proxy_protocol;
