@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use proptest::prelude::*;
 use sockless_core::{
     Body, Buf, Cx, Event, Events, Exchange, Fault, Filter, Limits, Options, Phase, Pipe, Pool, Raw,
     Reason, Seams, Status, Top, TransferId, Turn,
@@ -364,4 +365,85 @@ fn it_opens_when_the_last_handshake_is_over() {
     assert_eq!(world.body(id), b"behind it");
     assert_eq!(world.send(), b"waits");
     assert!(world.engine.layers(id).is_empty());
+}
+
+/// A stream, its peer, and how far each of them has come.
+struct Talk {
+    world: World,
+    id: TransferId,
+    /// Bytes given and heard, upward and downward, out of this many.
+    given: usize,
+    heard: Vec<u8>,
+    spoken: usize,
+    up: usize,
+    down: usize,
+}
+
+impl Talk {
+    fn step(&mut self, what: u8, amount: usize) {
+        let ended = self.world.ended(self.id);
+        match what % 8 {
+            0 | 1 if self.given < self.up && !ended => {
+                let n = (amount + 1).min(self.up - self.given);
+                let piece = Buf::from(pattern(self.given, self.given + n));
+                if self.world.engine.send_body(self.id, piece).is_ok() {
+                    self.given += n;
+                }
+            }
+            2 if self.given == self.up && !ended => {
+                let finished = self.world.engine.finish_body(self.id);
+                assert!(finished.is_ok());
+            }
+            3 | 4 if self.world.count("send") > 0 => {
+                let bytes = self.world.send_some(amount + 1);
+                self.heard.extend(bytes);
+            }
+            5 | 6 if self.world.count("recv") > 0 => {
+                let to = (self.spoken + amount).min(self.down);
+                let bytes = pattern(self.spoken, to);
+                match bytes.is_empty() {
+                    true if self.spoken == self.down => self.world.fin(),
+                    true => {}
+                    false => self.spoken += self.world.recv_some(&bytes),
+                }
+            }
+            _ if amount.is_multiple_of(2) => self.world.engine.pause(self.id),
+            _ => self.world.engine.resume(self.id),
+        }
+        self.world.settle();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn however_they_interleave_both_directions_arrive_whole(
+        (up, down) in (0..6000_usize, 0..6000_usize),
+        steps in prop::collection::vec((any::<u8>(), 0..1500_usize), 0..200),
+    ) {
+        let mut limits = Limits::default();
+        (limits.pipe, limits.bulk_recv) = (1024, 1024);
+        let mut world = World::new(limits);
+        let id = stream(&mut world);
+        let (given, spoken, heard) = (0, 0, Vec::new());
+        let mut talk = Talk { world, id, given, heard, spoken, up, down };
+        for (what, amount) in steps {
+            talk.step(what, amount);
+        }
+        for round in 0..2000 {
+            talk.world.engine.resume(id);
+            talk.step(round as u8 % 7, 999);
+        }
+        assert!(talk.world.outcome(id).is_ok(), "{:?}", talk.world.outcome(id));
+        assert!(talk.heard == pattern(0, up));
+        assert!(talk.world.body(id) == pattern(0, down));
+        assert!(talk.world.peer_finished.contains(&id));
+        talk.world.tidy();
+        talk.world.assert_empty();
+    }
 }
