@@ -1,4 +1,4 @@
-//! Proves that core, http and tls cannot name a socket, a clock or a thread.
+//! Proves that core, http, tls and tunnels cannot name a socket, a clock or a thread.
 //!
 //! Three proofs, as each alone has a hole: nothing they depend on does I/O; the bans in
 //! `clippy.toml` hold without exception; and clippy, given code that breaks each ban,
@@ -10,7 +10,12 @@ use crate::Outcome;
 use crate::command::{cargo, output, root, run as run_command, target};
 use crate::tidy::source;
 
-const CRATES: [&str; 3] = ["sockless-core", "sockless-http", "sockless-tls"];
+const CRATES: [&str; 4] = [
+    "sockless-core",
+    "sockless-http",
+    "sockless-tls",
+    "sockless-tunnels",
+];
 
 /// Crates whose purpose is I/O, or the system calls to do it.
 const IO_CRATES: &[&str] = &[
@@ -101,7 +106,7 @@ pub(crate) fn run() -> Outcome {
             ));
         }
     }
-    println!("no dependency of core, http and tls does I/O");
+    println!("no dependency of core, http, tls and tunnels does I/O");
     no_way_around()?;
     // Forbidden, not denied: an `allow` in the source is then an error as well.
     let mut args = vec!["clippy", "--all-features"];
@@ -114,7 +119,7 @@ pub(crate) fn run() -> Outcome {
         "clippy::disallowed_types",
     ]);
     run_command(&mut cargo(&args))?;
-    println!("core, http and tls name no socket, clock, thread or file");
+    println!("core, http, tls and tunnels name no socket, clock, thread or file");
     probe()
 }
 
@@ -152,6 +157,7 @@ fn no_way_around() -> Outcome {
             "crates/core/*.rs",
             "crates/http/*.rs",
             "crates/tls/*.rs",
+            "crates/tunnels/*.rs",
         ],
     ))?;
     for path in listed.lines() {

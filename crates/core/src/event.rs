@@ -27,6 +27,8 @@ impl fmt::Debug for TransferId {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// All layers are ready: bytes may pass both ways ([`Raw`](crate::Raw) streams only).
+    Open,
     /// An interim answer (HTTP 1xx); the final one is still to come.
     Interim(Head),
     /// The answer's head: what comes before the body.
@@ -42,6 +44,8 @@ pub enum Event {
     Data(Buf),
     /// Fields after the body.
     Trailers(Fields),
+    /// The peer will send nothing more; it may still listen ([`Raw`](crate::Raw) streams only).
+    PeerFinished,
     /// The request's body is wanted: [`Engine::send_body`](crate::Engine::send_body).
     /// It comes once; the next one follows when what was given has been taken.
     WantBody {

@@ -36,6 +36,13 @@ pub trait Exchange: Send {
         false
     }
 
+    /// Whether everything is heard, and written: the transfer is complete as soon as all of it
+    /// is sent, its end included. For a protocol in which no answer confirms that; others
+    /// return [`Turn::Finished`].
+    fn is_said(&self) -> bool {
+        false
+    }
+
     /// When it wants to be pumped without any input (e.g. `Expect: 100-continue`).
     fn deadline(&self) -> Option<Instant> {
         None
@@ -213,6 +220,8 @@ pub struct Body {
     pub pipe: Pipe,
     wanted: bool,
     asked: bool,
+    /// Somebody waits for the answer.
+    owed: bool,
 }
 
 impl Body {
@@ -222,11 +231,17 @@ impl Body {
             pipe: Pipe::new(limit),
             wanted: false,
             asked: false,
+            owed: false,
         }
     }
 
     /// The exchange can use body bytes and has none: the application will be asked once.
     pub fn want(&mut self) {
+        (self.wanted, self.owed) = (true, true);
+    }
+
+    /// As [`Body::want`], but nobody waits for an answer: the idle timeout goes on.
+    pub fn offer(&mut self) {
         self.wanted = true;
     }
 
@@ -240,12 +255,17 @@ impl Body {
     }
 
     /// Whether the application owes an answer: then nothing moving is not the peer's fault.
+    pub fn is_owed(&self) -> bool {
+        self.asked && self.owed
+    }
+
+    /// Whether a question has been put to the application.
     pub fn is_asked(&self) -> bool {
         self.asked
     }
 
     /// The application has answered: the next want asks again.
     pub fn answered(&mut self) {
-        (self.wanted, self.asked) = (false, false);
+        (self.wanted, self.asked, self.owed) = (false, false, false);
     }
 }

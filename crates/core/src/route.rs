@@ -43,11 +43,19 @@ impl fmt::Display for Target {
 
 /// Builds the filters of a new connection.
 pub trait Recipe: Send + Sync {
-    /// The filters from the socket upward; empty for plain text.
+    /// Hosts that the filters need the addresses of, e.g. a destination that its proxy
+    /// cannot resolve. They are looked up before the filters are built; a literal address
+    /// asks nobody.
+    fn names(&self) -> &[(Arc<str>, u16)] {
+        &[]
+    }
+
+    /// The filters from the socket upward; empty for plain text. `found` has the addresses
+    /// of each of [`Recipe::names`], at least one, in the resolver's order.
     ///
     /// # Errors
     /// A setting that cannot work, e.g. a name that is none.
-    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, Fault>;
+    fn filters(&self, found: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault>;
 }
 
 /// A connection without any filter.
@@ -55,7 +63,7 @@ pub trait Recipe: Send + Sync {
 pub struct Plain;
 
 impl Recipe for Plain {
-    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, Fault> {
+    fn filters(&self, _found: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault> {
         Ok(Vec::new())
     }
 }

@@ -112,15 +112,17 @@ impl Stack {
 
     /// Handshake as long as any layer is in one.
     pub fn phase(&self) -> Phase {
-        let handshake = self
-            .filters
-            .iter()
-            .any(|filter| filter.phase() == Phase::Handshake);
-        if handshake {
-            Phase::Handshake
-        } else {
-            Phase::Open
+        match self.handshaking() {
+            Some(_) => Phase::Handshake,
+            None => Phase::Open,
         }
+    }
+
+    /// The lowest layer that is still in its handshake.
+    pub fn handshaking(&self) -> Option<&'static str> {
+        let mut filters = self.filters.iter();
+        let filter = filters.find(|filter| filter.phase() == Phase::Handshake)?;
+        Some(filter.layer())
     }
 
     /// The earliest deadline of any layer.
@@ -157,6 +159,11 @@ impl Stack {
         let above = expects.saturating_sub(queued).max(1);
         let layers = self.filters.iter().zip(&self.seams).rev();
         let wire = layers.fold(above, |above, (filter, seam)| {
+            // Nothing is sure to come to those above a layer in its handshake.
+            let above = match filter.phase() {
+                Phase::Handshake => 1,
+                Phase::Open => above,
+            };
             filter.min(&seam.up, above).max(1)
         });
         wire.clamp(1, most.max(1))

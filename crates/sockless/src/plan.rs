@@ -1,5 +1,7 @@
 //! From a request to a route and an exchange.
 
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+use core::net::IpAddr;
 use core::net::SocketAddr;
 use std::sync::Arc;
 
@@ -134,7 +136,7 @@ struct Tls {
 
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
 impl Recipe for Tls {
-    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, Fault> {
+    fn filters(&self, _found: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault> {
         Ok(vec![self.client.filter(&self.name)?])
     }
 }

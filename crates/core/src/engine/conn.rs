@@ -223,7 +223,8 @@ impl Engine {
         match conn.state {
             State::Closing { .. } => self.finish_closing(key),
             State::Idle { .. } => self.check_idle(key),
-            _ => {}
+            State::Open => self.finish_sent(key),
+            State::Dialing(_) => {}
         }
         self.conn_deadlines(key);
     }

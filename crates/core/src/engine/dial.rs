@@ -16,6 +16,8 @@ use crate::{ConnId, Culprit, Endpoint, Error, Fault, OpKind, Reason, Route, Targ
 /// a head start; when it fails the next begins at once; the first to connect wins.
 pub(super) struct Dial {
     pub(super) since: Instant,
+    /// Addresses of the names that the layers want; none once the layers are built.
+    found: Option<Vec<Vec<IpAddr>>>,
     /// Addresses not tried yet, families alternating.
     untried: VecDeque<Endpoint>,
     /// Attempts in flight.
@@ -36,7 +38,7 @@ impl Engine {
         if transfer.ended {
             return;
         }
-        let fresh = transfer.options.fresh_connection || transfer.retries > 0;
+        let fresh = transfer.wants_fresh();
         let (host, rank) = (transfer.host, transfer.rank);
         match self.hosts.request(host, rank, id, fresh) {
             Grant::Reuse(conn) => self.attach(id, conn, true),
@@ -90,17 +92,10 @@ impl Engine {
             return;
         };
         let (route, host) = (transfer.route.clone(), transfer.host);
-        let filters = match route.recipe.filters() {
-            Ok(filters) => filters,
-            Err(fault) => {
-                self.hosts.closed(host);
-                self.end(id, Err(fault.at("engine")));
-                return;
-            }
-        };
-        let stack = Stack::new(filters, self.limits.pipe);
+        let stack = Stack::new(Vec::new(), self.limits.pipe);
         let dial = Dial {
             since: self.now,
+            found: Some(Vec::new()),
             untried: VecDeque::new(),
             attempts: Vec::new(),
             resolving: None,
@@ -109,23 +104,45 @@ impl Engine {
         };
         let key = self
             .conns
-            .insert(Conn::new(route.clone(), host, stack, dial, self.now));
+            .insert(Conn::new(route, host, stack, dial, self.now));
         self.attach(id, key, false);
-        match endpoints(&route, self.limits.addresses) {
-            Some(list) => self.found(key, list),
-            None => self.resolve(key, &route),
+        self.look_up(key);
+    }
+
+    /// Asks for the next name that the layers want; after the last one builds them, and
+    /// goes on to the target.
+    fn look_up(&mut self, key: u64) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let route = Arc::clone(&conn.route);
+        let State::Dialing(dial) = &mut conn.state else {
+            return;
+        };
+        let mut found = dial.found.take().unwrap_or_default();
+        while let Some((host, port)) = route.recipe.names().get(found.len()) {
+            let Ok(ip) = host.parse() else {
+                dial.found = Some(found);
+                return self.resolve(key, host, *port);
+            };
+            found.push(vec![ip]);
+        }
+        match route.recipe.filters(&found) {
+            Ok(filters) => conn.stack = Stack::new(filters, self.limits.pipe),
+            Err(fault) => return self.failed(key, fault.at("engine")),
+        }
+        match (endpoints(&route, self.limits.addresses), &route.key.target) {
+            (None, Target::Host { host, port }) => self.resolve(key, host, *port),
+            (list, _) => self.found(key, list.unwrap_or_default()),
         }
     }
 
-    fn resolve(&mut self, key: u64, route: &Route) {
-        let Target::Host { host, port } = &route.key.target else {
-            return;
-        };
+    fn resolve(&mut self, key: u64, host: &Arc<str>, port: u16) {
         let socket = self.sockets.open(key);
         if let Some(dial) = self.dialing(key) {
             dial.resolving = Some(socket);
         }
-        let (host, port) = (Arc::clone(host), *port);
+        let host = Arc::clone(host);
         self.submit(
             socket,
             OpKind::Resolve {
@@ -148,7 +165,11 @@ impl Engine {
         let OpKind::Resolve { host, port, found } = kind else {
             return;
         };
-        if let Some(socket) = self.dialing(key).and_then(|dial| dial.resolving.take()) {
+        let Some(dial) = self.dialing(key) else {
+            return;
+        };
+        let for_layers = dial.found.is_some();
+        if let Some(socket) = dial.resolving.take() {
             self.abandon(socket);
         }
         let fault = match result {
@@ -167,7 +188,13 @@ impl Engine {
         match fault {
             Some(fault) => {
                 let fault = fault.remedy("check the host name and the resolver's settings");
-                self.dial_failed(key, fault.at("resolve"));
+                self.failed(key, fault.at("resolve"));
+            }
+            None if for_layers => {
+                if let Some(names) = self.dialing(key).and_then(|dial| dial.found.as_mut()) {
+                    names.push(found);
+                }
+                self.look_up(key);
             }
             None => {
                 let limit = self.limits.addresses;
@@ -203,7 +230,7 @@ impl Engine {
             dial.next_at = None;
             if dial.attempts.is_empty() {
                 let error = no_way(&conn.route, core::mem::take(&mut dial.failures));
-                self.dial_failed(key, error);
+                self.failed(key, error);
             }
             return;
         };
@@ -279,10 +306,6 @@ impl Engine {
             .map(|(socket, _)| socket);
         let sockets: Vec<_> = attempts.chain(dial.resolving.take()).collect();
         sockets.into_iter().for_each(|socket| self.abandon(socket));
-    }
-
-    fn dial_failed(&mut self, key: u64, error: Error) {
-        self.failed(key, error);
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{Error, Phase, Reason};
 /// Fresh connections tried after kept ones turned out to be dead.
 const MAX_RETRIES: u8 = 2;
 
+/// New connections in the place of those that a layer wants again ([`Reason::Reopen`]).
+const MAX_REOPENS: u8 = 3;
+
 impl Engine {
     /// The exchange on top of this connection is complete.
     pub(super) fn finished(&mut self, key: u64, reusable: bool) {
@@ -31,6 +34,22 @@ impl Engine {
             self.keep(key);
         } else {
             self.close_gracefully(key);
+        }
+    }
+
+    /// An exchange that has heard and written everything is complete once that is sent.
+    pub(super) fn finish_sent(&mut self, key: u64) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let transfer = conn.transfer.and_then(|id| self.transfers.get(id));
+        if !transfer.is_some_and(|transfer| transfer.exchange.is_said()) {
+            return;
+        }
+        if let Some(error) = conn.send_error.take() {
+            self.failed(key, error);
+        } else if conn.shutdown {
+            self.finished(key, false);
         }
     }
 
@@ -103,6 +122,7 @@ impl Engine {
         let transfer = conn.transfer.take();
         let answered = conn.stack.heard() != conn.heard_before;
         let stale = conn.served > 0 && !answered && is_end(&error);
+        let again = error.reason() == Reason::Reopen && conn.stack.handshaking().is_some();
         let transport = error.culprit() == crate::Culprit::Transport;
         if transport || matches!(conn.state, State::Dialing(_)) {
             self.drop_conn(key);
@@ -110,7 +130,7 @@ impl Engine {
             self.close_gracefully(key);
         }
         let Some(id) = transfer else { return };
-        if stale && self.retry(id) {
+        if (stale && self.retry(id)) || (again && self.reopen(id)) {
             return;
         }
         self.end(id, Err(error.with_peer(peer)));
@@ -122,13 +142,24 @@ impl Engine {
         let Some(transfer) = self.transfers.get_mut(id) else {
             return false;
         };
-        let fresh = transfer.retries < MAX_RETRIES && !transfer.events.head_seen();
-        if !fresh || !transfer.exchange.restart(false) {
+        if transfer.retries == MAX_RETRIES || !transfer.starts_over() {
             return false;
         }
         transfer.retries += 1;
-        transfer.conn = None;
-        transfer.summary.reused = false;
+        self.wait_for_connection(id);
+        true
+    }
+
+    /// A layer's peer wants the handshake again, on another connection (a proxy that closes
+    /// after its challenge): whoever is behind the recipe knows better now.
+    fn reopen(&mut self, id: u64) -> bool {
+        let Some(transfer) = self.transfers.get_mut(id) else {
+            return false;
+        };
+        if transfer.reopens == MAX_REOPENS || !transfer.starts_over() {
+            return false;
+        }
+        transfer.reopens += 1;
         self.wait_for_connection(id);
         true
     }

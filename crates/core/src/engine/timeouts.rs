@@ -19,7 +19,8 @@ enum Due {
     Patience,
     Unsent,
     Close,
-    Fail(Reason, String),
+    /// With the layer that it happens in.
+    Fail(&'static str, Reason, String),
 }
 
 impl Engine {
@@ -49,9 +50,9 @@ impl Engine {
                     return;
                 }
                 Due::Close => return self.expire(key),
-                Due::Fail(reason, what) => {
+                Due::Fail(layer, reason, what) => {
                     let id = conn.transfer;
-                    let error = timed_out(reason, what);
+                    let error = timed_out(layer, reason, what);
                     return match id {
                         Some(id) => self.abort(id, error),
                         None => self.drop_conn(key),
@@ -81,7 +82,7 @@ impl Engine {
         match total {
             Some(at) if at <= now => {
                 let what = "the transfer still waited for a connection".to_owned();
-                self.abort(id, timed_out(Reason::TotalTimeout, what));
+                self.abort(id, timed_out("engine", Reason::TotalTimeout, what));
             }
             _ => self
                 .timers
@@ -144,30 +145,28 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
     let limits = &transfer.options.timeouts;
     let after = |since: Instant, limit: Option<Duration>| limit.and_then(|l| since.checked_add(l));
     let fail = |reason, what: &str, limit: Option<Duration>| {
-        Due::Fail(
-            reason,
-            format!("{what} within {:?}", limit.unwrap_or_default()),
-        )
+        let what = format!("{what} within {:?}", limit.unwrap_or_default());
+        Due::Fail("engine", reason, what)
     };
     look.at(total(transfer), || {
         fail(Reason::TotalTimeout, "not complete", limits.total)
     });
     match &conn.state {
         State::Dialing(dial) => look.at(after(dial.since, limits.connect), || {
-            fail(Reason::ConnectTimeout, "not connected", limits.connect)
+            let limit = limits.connect.unwrap_or_default();
+            let what = format!("not connected within {limit:?}");
+            Due::Fail("connect", Reason::ConnectTimeout, what)
         }),
         State::Open => {
             let deadline = transfer.exchange.deadline();
             look.at(not_served(conn, deadline), || Due::Pump);
             if let Some(since) = conn.handshake_since
-                && conn.stack.phase() == crate::Phase::Handshake
+                && let Some(layer) = conn.stack.handshaking()
             {
                 look.at(after(since, limits.handshake), || {
-                    fail(
-                        Reason::HandshakeTimeout,
-                        "no security handshake",
-                        limits.handshake,
-                    )
+                    let limit = limits.handshake.unwrap_or_default();
+                    let what = format!("no handshake within {limit:?}");
+                    Due::Fail(layer, Reason::HandshakeTimeout, what)
                 });
             }
             let held = transfer.events.is_paused();
@@ -176,7 +175,7 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
                     fail(Reason::FirstByteTimeout, "no answer", limits.first_byte)
                 });
             }
-            if !held && !transfer.body.is_asked() {
+            if !held && !transfer.body.is_owed() {
                 look.at(after(conn.last_move, limits.idle), || {
                     fail(Reason::IdleTimeout, "nothing moved", limits.idle)
                 });
@@ -215,18 +214,18 @@ fn low_speed(look: &mut Look, conn: &mut Conn, limit: Option<(u64, Duration)>) {
     }
     look.at(Some(end), || {
         let what = format!("slower than {speed} bytes/s for {window:?}: {moved} bytes moved");
-        Due::Fail(Reason::LowSpeed, what)
+        Due::Fail("engine", Reason::LowSpeed, what)
     });
 }
 
-fn timed_out(reason: Reason, what: String) -> Error {
-    let (layer, remedy) = match reason {
-        Reason::ConnectTimeout => ("connect", "raise the connect timeout, or check the address"),
-        Reason::HandshakeTimeout => ("tls", "raise the handshake timeout, or check the port"),
-        Reason::FirstByteTimeout => ("engine", "raise the first-byte timeout"),
-        Reason::IdleTimeout => ("engine", "raise the idle timeout"),
-        Reason::LowSpeed => ("engine", "lower the speed limit"),
-        _ => ("engine", "raise the total timeout"),
+fn timed_out(layer: &'static str, reason: Reason, what: String) -> Error {
+    let remedy = match reason {
+        Reason::ConnectTimeout => "raise the connect timeout, or check the address",
+        Reason::HandshakeTimeout => "raise the handshake timeout, or check the port",
+        Reason::FirstByteTimeout => "raise the first-byte timeout",
+        Reason::IdleTimeout => "raise the idle timeout",
+        Reason::LowSpeed => "lower the speed limit",
+        _ => "raise the total timeout",
     };
     Fault::new(Culprit::Limit, reason, what)
         .remedy(remedy)

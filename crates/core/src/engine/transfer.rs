@@ -51,7 +51,10 @@ pub(super) struct Transfer {
     pub(super) announced: bool,
     /// `Done` is in the events.
     pub(super) ended: bool,
+    /// Connections given up because they were dead already, and because a layer wanted
+    /// another one.
     pub(super) retries: u8,
+    pub(super) reopens: u8,
     pub(super) alarm: Alarm,
     pub(super) summary: Box<Summary>,
 }
@@ -80,9 +83,25 @@ impl Transfer {
             announced: false,
             ended: false,
             retries: 0,
+            reopens: 0,
             alarm: Alarm::default(),
             summary: Box::default(),
         }
+    }
+
+    /// Leaves its connection for another one, if nothing of the request is lost by that.
+    pub(super) fn starts_over(&mut self) -> bool {
+        let can = !self.events.head_seen() && self.exchange.restart(false);
+        if can {
+            self.conn = None;
+            self.summary.reused = false;
+        }
+        can
+    }
+
+    /// Whether only a new connection will do.
+    pub(super) fn wants_fresh(&self) -> bool {
+        self.options.fresh_connection || self.retries > 0 || self.reopens > 0
     }
 }
 

@@ -9,9 +9,11 @@ mod dialing;
 mod flow;
 mod layers;
 mod limits;
+mod names;
 mod random;
+mod raw;
 mod receiving;
-
+mod reopen;
 mod rests;
 mod reuse;
 mod scale;

@@ -2,6 +2,8 @@
 //! is delivered is exactly what was sent.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -11,7 +13,7 @@ use sockless_core::{
 };
 
 use crate::toy::{Toy, answer, pattern};
-use crate::world::{With, World, failure, filled, name, routed};
+use crate::world::{World, failure, filled, name, routed};
 
 /// The other end of one socket.
 #[derive(Default)]
@@ -60,6 +62,20 @@ impl Filter for Frames {
             None => above,
         }
         .max(1)
+    }
+}
+
+/// A connection with [`Frames`] that want an address of their own, as a tunnel's would.
+struct Framed([(Arc<str>, u16); 1]);
+
+impl Recipe for Framed {
+    fn names(&self) -> &[(Arc<str>, u16)] {
+        &self.0
+    }
+
+    fn filters(&self, found: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault> {
+        assert!(matches!(found, [one] if !one.is_empty()));
+        Ok(vec![Box::new(Frames)])
     }
 }
 
@@ -126,7 +142,7 @@ impl Play {
             options.priority = (n % 8) as u8;
             options.fresh_connection = body % 7 == 1;
             let recipe: Box<dyn Recipe> = match host {
-                "name.example" => Box::new(With(|| Box::new(Frames))),
+                "name.example" => Box::new(Framed([("far.example".into(), 9)])),
                 _ => Box::new(Plain),
             };
             let route = routed(host, recipe);

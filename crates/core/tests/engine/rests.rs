@@ -112,7 +112,7 @@ fn a_failed_send_with_a_silent_peer_fails_soon() {
 }
 
 /// Hands everything on as it is.
-struct Pass;
+pub(crate) struct Pass;
 
 impl Filter for Pass {
     fn layer(&self) -> &'static str {
@@ -124,6 +124,9 @@ impl Filter for Pass {
             && let Some(piece) = io.net_in.pop_max(io.app_in.room())
         {
             io.app_in.push(piece);
+        }
+        if io.net_in.at_end() {
+            io.app_in.finish();
         }
         io.app_out.drain_into(io.net_out);
         Ok(Status::Stay)

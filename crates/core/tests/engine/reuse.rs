@@ -1,5 +1,6 @@
 //! Kept connections.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use sockless_core::{
@@ -247,7 +248,7 @@ struct Drip;
 struct Drips;
 
 impl Recipe for Drips {
-    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, Fault> {
+    fn filters(&self, _: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault> {
         Ok(vec![Box::new(Drip), Box::new(Drip)])
     }
 }

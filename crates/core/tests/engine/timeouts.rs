@@ -78,6 +78,8 @@ fn handshake() {
     world.advance(20 * SECOND);
     world.recv_some(b"never enough");
     fails_at(&mut world, id, 10 * SECOND, Reason::HandshakeTimeout);
+    let error = world.outcome(id).as_ref().expect_err("no handshake");
+    assert_eq!(error.layer(), "mute", "the layer that waits");
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub(crate) struct World {
     /// Outputs before the first `Wait` of a round end here, if there is a bound.
     pub(crate) outputs_left: Option<usize>,
     heads: BTreeSet<TransferId>,
+    /// Streams that are open, and those whose peer has finished.
+    pub(crate) opened: BTreeSet<TransferId>,
+    pub(crate) peer_finished: BTreeSet<TransferId>,
     bodies: BTreeMap<TransferId, Vec<u8>>,
     wants: BTreeMap<TransferId, Vec<usize>>,
     ends: BTreeMap<TransferId, (Result<(), Error>, Summary)>,
@@ -67,7 +70,7 @@ pub(crate) fn routed(host: &str, recipe: Box<dyn Recipe>) -> Arc<Route> {
 pub(crate) struct With(pub(crate) fn() -> Box<dyn Filter>);
 
 impl Recipe for With {
-    fn filters(&self) -> Result<Vec<Box<dyn Filter>>, sockless_core::Fault> {
+    fn filters(&self, _: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, sockless_core::Fault> {
         Ok(vec![(self.0)()])
     }
 }
@@ -88,6 +91,8 @@ impl World {
             wait: None,
             outputs_left: None,
             heads: BTreeSet::new(),
+            opened: BTreeSet::new(),
+            peer_finished: BTreeSet::new(),
             bodies: BTreeMap::new(),
             wants: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -195,7 +200,17 @@ impl World {
         assert!(!self.ends.contains_key(&id), "an event after the end");
         match event {
             Event::Head(_) => assert!(self.heads.insert(id), "two heads"),
-            Event::Data(piece) => self.bodies.entry(id).or_default().extend_from_slice(&piece),
+            Event::Open => assert!(self.opened.insert(id), "opened twice"),
+            Event::PeerFinished => {
+                assert!(self.opened.contains(&id), "an end before the beginning");
+                assert!(self.peer_finished.insert(id), "the peer finished twice");
+            }
+            Event::Data(piece) => {
+                let open = self.heads.contains(&id) || self.opened.contains(&id);
+                assert!(open, "data before its head");
+                assert!(!self.peer_finished.contains(&id), "data after the end");
+                self.bodies.entry(id).or_default().extend_from_slice(&piece);
+            }
             Event::WantBody { room } => self.wants.entry(id).or_default().push(room),
             Event::Done { outcome, summary } => {
                 self.ends.insert(id, (outcome, *summary));

@@ -4,8 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use sockless_core::conformance::Peer;
 use sockless_core::{
-    Body, Buf, Cx, Driven, Error, Event, Events, Exchange, Fault, Filter, Pipe, Pool, Pumped,
-    Reason, Seams, Stack, Status, Top, Turn,
+    Body, Buf, Cx, Driven, Error, Event, Events, Exchange, Fault, Filter, Phase, Pipe, Pool,
+    Pumped, Reason, Seams, Stack, Status, Top, Turn,
 };
 
 use crate::rot::{Flaw, Line, Rot, RotPeer, piece};
@@ -440,4 +440,78 @@ fn the_hint_counts_what_is_there_already() {
     assert_eq!(bench.stack.min(10, 100), 1);
     bench.stack.top().0.push(piece(&[0; 15]));
     assert_eq!(bench.stack.min(50, 100), 5, "what waits above it too");
+}
+
+/// What the peer of [line, rot, line, rot] says from beginning to end.
+fn nested(payload: &[u8]) -> Vec<u8> {
+    let mut innermost = RotPeer::new(3);
+    innermost.send(payload);
+    innermost.finish();
+    let mut middle = RotPeer::new(5);
+    middle.send(b"second line\n");
+    middle.send(&innermost.speak());
+    middle.finish();
+    [b"first line\n".to_vec(), middle.speak()].concat()
+}
+
+#[test]
+fn layers_leave_from_between_others_wherever_arrivals_are_split() {
+    let payload = vec![8; 1500];
+    let wire = nested(&payload);
+    for pipe in [64, 64 * 1024] {
+        for at in 1..wire.len() {
+            let filters: Vec<Box<dyn Filter>> =
+                vec![Box::new(Line::new()), rot(9), Box::new(Line::new()), rot(8)];
+            let mut bench = Bench::new(filters, pipe);
+            bench.write(b"up");
+            bench.arrives(&wire[..at]);
+            while matches!(bench.pump(), Pumped::Again) {}
+            bench.arrives(&wire[at..]);
+            bench.stack.net_in().finish();
+            let mut end = bench.pump();
+            while matches!(end, Pumped::Again) {
+                end = bench.pump();
+            }
+            assert!(matches!(end, Pumped::Finished { .. }), "{at}: {end:?}");
+            assert!(bench.data() == payload, "split at {at}, pipes of {pipe}");
+            assert_eq!(bench.stack.layers().collect::<Vec<_>>(), ["rot", "rot"]);
+            let sent = bench.sent();
+            let mut outer = RotPeer::new(5);
+            let mut inner = RotPeer::new(3);
+            assert!(sent.starts_with(b"hi\n"));
+            outer.hear(&sent[3..]);
+            let below = outer.received();
+            assert!(below.starts_with(b"hi\n"), "the second line's own words");
+            inner.hear(&below[3..]);
+            assert_eq!(inner.received(), b"up");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_promised_above_a_handshake() {
+    /// Speaks its own protocol, and takes the hint from above for its own.
+    struct Shaking(bool);
+    impl Filter for Shaking {
+        fn layer(&self) -> &'static str {
+            "shaking"
+        }
+        fn pump(&mut self, _: Seams<'_>, _: &mut Cx<'_>) -> Result<Status, Fault> {
+            Ok(Status::Stay)
+        }
+        fn phase(&self) -> Phase {
+            match self.0 {
+                true => Phase::Handshake,
+                false => Phase::Open,
+            }
+        }
+    }
+    for (lower, upper, min) in [(false, false, 500), (true, false, 1), (false, true, 1)] {
+        let filters: Vec<Box<dyn Filter>> =
+            vec![Box::new(Shaking(lower)), Box::new(Shaking(upper))];
+        let bench = Bench::new(filters, 1000);
+        assert_eq!(bench.stack.min(500, 1000), min);
+        let waiting = (lower || upper).then_some("shaking");
+        assert_eq!(bench.stack.handshaking(), waiting);
+    }
 }
