@@ -23,15 +23,15 @@ thread_local! {
 }
 
 /// The wall clock when a simulation begins, in seconds since 1970: January 2027.
-pub(crate) const WALL: Duration = Duration::from_secs(1_800_000_000);
+pub const WALL: Duration = Duration::from_secs(1_800_000_000);
 
 /// All randomness of this thread's cryptography follows from `seed` from now on.
-pub(crate) fn seed(seed: u64) {
+pub fn seed(seed: u64) {
     RANDOM.with_borrow_mut(|rng| *rng = Rng::with_seed(seed));
 }
 
 /// Everything by aws-lc, but for keys and nonces.
-pub(crate) fn provider() -> CryptoProvider {
+pub fn provider() -> CryptoProvider {
     CryptoProvider {
         kx_groups: vec![&Exchange as &dyn SupportedKxGroup].into(),
         secure_random: &Seeded,
@@ -108,14 +108,19 @@ impl TimeProvider for Still {
 
 /// An authority that never changes, and a certificate of its for [`crate::world::HOST`].
 /// Ed25519: its signatures need no randomness.
-pub(crate) struct Issued {
-    pub(crate) authority: Vec<u8>,
+pub struct Issued {
+    /// The authority's certificate, DER.
+    pub authority: Vec<u8>,
     identity: Arc<Identity<'static>>,
     key: Vec<u8>,
 }
 
 impl Issued {
-    pub(crate) fn new(names: &[&str]) -> Result<Self, Box<dyn std::error::Error>> {
+    /// An authority and a certificate for these names.
+    ///
+    /// # Errors
+    /// A name that cannot be in a certificate.
+    pub fn new(names: &[&str]) -> Result<Self, Box<dyn std::error::Error>> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.serial_number = Some(SerialNumber::from(1));
@@ -134,7 +139,10 @@ impl Issued {
     }
 
     /// A server with this certificate, for the versions that `provider` has.
-    pub(crate) fn server(&self, provider: CryptoProvider) -> Result<Arc<ServerConfig>, Error> {
+    ///
+    /// # Errors
+    /// The provider lacks what the certificate needs.
+    pub fn server(&self, provider: CryptoProvider) -> Result<Arc<ServerConfig>, Error> {
         let key = PrivateKeyDer::try_from(self.key.clone());
         let key = key.map_err(|what| Error::General(what.to_owned()))?;
         ServerConfig::builder_with_details(Arc::new(provider), Arc::new(Still))

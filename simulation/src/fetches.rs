@@ -11,7 +11,7 @@ use sockless_sim::Application;
 use crate::pattern::{self, Sum};
 
 /// Transfers of one session, and what became of them.
-pub(crate) struct Fetches {
+pub struct Fetches {
     session: Session,
     rng: Rng,
     jobs: HashMap<TransferId, Job>,
@@ -38,7 +38,7 @@ struct Job {
 
 /// What is to be transferred.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Wish {
+pub enum Wish {
     /// Bytes down.
     Get(u64),
     /// Bytes up, from memory.
@@ -53,7 +53,8 @@ pub(crate) enum Wish {
 }
 
 impl Fetches {
-    pub(crate) fn new(session: Session, rng: Rng, start: Instant, calm: bool) -> Self {
+    /// No transfers yet; `calm`: without whims.
+    pub fn new(session: Session, rng: Rng, start: Instant, calm: bool) -> Self {
         Self {
             session,
             rng,
@@ -67,7 +68,7 @@ impl Fetches {
     }
 
     /// Without TLS, an end of the connection is the end of an answer that has no length.
-    pub(crate) fn in_the_clear(mut self) -> Self {
+    pub fn in_the_clear(mut self) -> Self {
         self.clear = true;
         self
     }
@@ -76,12 +77,7 @@ impl Fetches {
     ///
     /// # Errors
     /// The library refuses the request.
-    pub(crate) fn start(
-        &mut self,
-        now: Instant,
-        origin: &str,
-        wish: Wish,
-    ) -> Result<(), sockless::Error> {
+    pub fn start(&mut self, now: Instant, origin: &str, wish: Wish) -> Result<(), sockless::Error> {
         let (method, get, put, body) = match wish {
             Wish::Get(n) => ("GET", n, None, Body::Empty),
             Wish::Put(n) => {
@@ -261,7 +257,7 @@ impl Application for Fetches {
 }
 
 /// Limits that meet each other in all ways; `calm`: always the same.
-pub(crate) fn limits(rng: &mut Rng, calm: bool) -> Limits {
+pub fn limits(rng: &mut Rng, calm: bool) -> Limits {
     let mut limits = Limits::default();
     // All that was ever lent has to be seen coming home.
     limits.pooled_memory = usize::MAX;

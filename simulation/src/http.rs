@@ -9,7 +9,7 @@ use sockless_sim::{Peer, Wire};
 use crate::pattern::{self, Sum};
 
 /// The server's end of one connection.
-pub(crate) struct Server {
+pub struct Server {
     rng: Rng,
     state: State,
     /// It will not take another request.
@@ -42,7 +42,8 @@ struct Answer {
 }
 
 impl Server {
-    pub(crate) fn new(seed: u64, plain: bool) -> Self {
+    /// A server whose choices follow from `seed`; `plain`: it makes none, and keeps connections.
+    pub fn new(seed: u64, plain: bool) -> Self {
         Self {
             rng: Rng::with_seed(seed),
             state: State::Head,

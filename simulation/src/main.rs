@@ -1,17 +1,10 @@
 //! `simulate`: scenarios on a simulated network. `cargo xtask sim` builds and runs it.
 
-mod crypto;
-mod fetches;
-mod http;
-mod pattern;
-mod scenarios;
-mod secured;
-mod world;
-
 use std::process::ExitCode;
 use std::time::Instant;
 
 use sockless_sim::{Campaign, Failure, Scenario};
+use sockless_simulation::scenarios;
 
 const USAGE: &str = "\
 cargo xtask sim VERB

@@ -8,24 +8,25 @@ fn byte(at: u64) -> u8 {
 }
 
 /// Appends `n` bytes from `from` on.
-pub(crate) fn append(to: &mut Vec<u8>, from: u64, n: u64) {
+pub fn append(to: &mut Vec<u8>, from: u64, n: u64) {
     to.extend((from..from + n).map(byte));
 }
 
 /// Whether `bytes` are those from `from` on.
-pub(crate) fn is(bytes: &[u8], from: u64) -> bool {
+pub fn is(bytes: &[u8], from: u64) -> bool {
     bytes.iter().zip(from..).all(|(have, at)| *have == byte(at))
 }
 
 /// Length of what has come, and whether it was the pattern.
 #[derive(Debug, Default)]
-pub(crate) struct Sum {
+pub struct Sum {
     length: u64,
     wrong: bool,
 }
 
 impl Sum {
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
         self.wrong |= !is(bytes, self.length);
         self.length += bytes.len() as u64;
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use fastrand::Rng;
+use rustls::ServerConfig;
 use sockless::tls::{Config as TlsConfig, Roots, Version};
-use sockless::{Config, Session};
+use sockless::{Config, Limits, Session};
 use sockless_sim::{Faults, Scenario, Stage};
 
 use crate::crypto::{self, Issued};
@@ -13,10 +14,10 @@ use crate::fetches::{Fetches, Wish, limits};
 use crate::world::{HOST, Hosts};
 
 /// All scenarios.
-pub(crate) const ALL: &[&dyn Scenario] = &[&Http, &Https, &Crowd];
+pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Crowd];
 
 /// The scenario of that name.
-pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
+pub fn find(name: &str) -> Option<&'static dyn Scenario> {
     ALL.iter().copied().find(|one| one.name() == name)
 }
 
@@ -123,22 +124,20 @@ fn wishes(rng: &mut Rng, calm: bool) -> Vec<Wish> {
     (0..rng.usize(1..=8)).map(|_| one(rng)).collect()
 }
 
+/// A session that trusts the one server's authority, and that server's TLS settings, if a
+/// version is wanted. All randomness follows from `seed`.
+///
 /// # Panics
 /// If the library refuses what has always worked; the harness reports it with its seed.
-fn stage(
-    rng: &mut Rng,
-    start: Instant,
-    calm: bool,
+pub fn session(
+    limits: Limits,
     tls: Option<Version>,
-    wishes: impl Fn(&mut Rng, bool) -> Vec<Wish>,
-) -> Stage {
-    crypto::seed(rng.u64(..));
+    start: Instant,
+    seed: u64,
+) -> (Session, Option<Arc<ServerConfig>>) {
+    crypto::seed(seed);
     let mut config = Config::default();
-    config.limits = limits(rng, calm);
-    let wishes = wishes(rng, calm);
-    if wishes.len() > 1000 {
-        config.limits.connections = 0;
-    }
+    config.limits = limits;
     let mut server = None;
     if let Some(version) = tls {
         let issued = Issued::new(&[HOST]).expect("a certificate");
@@ -152,7 +151,25 @@ fn stage(
         server = Some(issued.server(crypto::provider()).expect("a server"));
     }
     let wall = SystemTime::UNIX_EPOCH + crypto::WALL;
-    let session = Session::new(config, start, wall, rng.u64(..)).expect("a session");
+    let session = Session::new(config, start, wall, seed).expect("a session");
+    (session, server)
+}
+
+/// # Panics
+/// As [`session`].
+fn stage(
+    rng: &mut Rng,
+    start: Instant,
+    calm: bool,
+    tls: Option<Version>,
+    wishes: impl Fn(&mut Rng, bool) -> Vec<Wish>,
+) -> Stage {
+    let mut limits = limits(rng, calm);
+    let wishes = wishes(rng, calm);
+    if wishes.len() > 1000 {
+        limits.connections = 0;
+    }
+    let (session, server) = session(limits, tls, start, rng.u64(..));
     let mut application = Fetches::new(session, rng.fork(), start, calm);
     if server.is_none() {
         application = application.in_the_clear();

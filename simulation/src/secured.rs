@@ -11,7 +11,7 @@ use sockless_sim::{Peer, Wire};
 const OVERHEAD: usize = 64;
 
 /// Speaks TLS towards the network, and for `inner` in the clear.
-pub(crate) struct Secured<P> {
+pub struct Secured<P> {
     inner: P,
     tls: Option<Connection<ServerSide, Tcp>>,
     plain: Wire,
@@ -19,7 +19,8 @@ pub(crate) struct Secured<P> {
 }
 
 impl<P: Peer> Secured<P> {
-    pub(crate) fn new(inner: P, config: &Arc<ServerConfig>) -> Self {
+    /// `inner` behind TLS with these settings.
+    pub fn new(inner: P, config: &Arc<ServerConfig>) -> Self {
         Self {
             inner,
             tls: Connection::<ServerSide, Tcp>::new(Arc::clone(config)).ok(),

@@ -12,19 +12,21 @@ use crate::http::Server;
 use crate::secured::Secured;
 
 /// The one host.
-pub(crate) const HOST: &str = "server.test";
+pub const HOST: &str = "server.test";
 
 /// Where it listens.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
 /// An HTTP server, behind TLS or not, and addresses of its that lead nowhere.
-pub(crate) struct Hosts {
-    pub(crate) rng: Rng,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+pub struct Hosts {
+    /// What is left to chance.
+    pub rng: Rng,
+    /// The server's TLS, if it has any.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Addresses that the name has besides.
-    pub(crate) dead: u8,
+    pub dead: u8,
     /// Nothing is left to chance.
-    pub(crate) calm: bool,
+    pub calm: bool,
 }
 
 impl World for Hosts {
