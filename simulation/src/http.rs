@@ -8,6 +8,9 @@ use sockless_sim::{Peer, Wire};
 
 use crate::pattern::{self, Sum};
 
+/// A chunk's size, in hexadecimal, and two line ends.
+const CHUNK_FRAME: usize = 16;
+
 /// The server's end of one connection.
 pub struct Server {
     rng: Rng,
@@ -175,13 +178,14 @@ impl Server {
             }
             return true;
         }
-        let n = room.saturating_sub(16);
+        let chunked = matches!(answer.framing, Framing::Chunked(_));
+        let n = room.saturating_sub(if chunked { CHUNK_FRAME } else { 0 });
         if n == 0 {
             self.state = State::Answer(answer);
             return false;
         }
         let mut piece = core::mem::take(&mut answer.body);
-        let n = if matches!(answer.framing, Framing::Chunked(_)) {
+        let n = if chunked {
             self.rng.usize(1..=n.min(9_000))
         } else {
             n
@@ -189,7 +193,7 @@ impl Server {
         let n = (n as u64).min(left);
         pattern::append(&mut piece, answer.pattern.0, n);
         answer.pattern.0 += n;
-        if matches!(answer.framing, Framing::Chunked(_)) {
+        if chunked {
             let size = format!("{:x}\r\n", piece.len());
             wire.output.extend_from_slice(size.as_bytes());
             piece.extend_from_slice(b"\r\n");

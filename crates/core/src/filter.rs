@@ -75,6 +75,12 @@ pub trait Filter: Send {
     fn min(&self, net_in: &Pipe, above: usize) -> usize {
         above.saturating_sub(net_in.len()).max(1)
     }
+
+    /// The size of its units below, in bytes, while they keep having the same: a receive that
+    /// ends where a unit ends leaves no part of one to be copied.
+    fn unit(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What the world is like during one pump. Nothing else may be read.

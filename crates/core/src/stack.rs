@@ -169,6 +169,11 @@ impl Stack {
         wire.clamp(1, most.max(1))
     }
 
+    /// The lowest layer's [`Filter::unit`].
+    pub(crate) fn unit(&self) -> Option<usize> {
+        self.filters.first()?.unit()
+    }
+
     /// Drives all layers until nothing moves, at most `rounds` times.
     pub fn pump(&mut self, mut top: Option<Driven<'_>>, cx: &mut Cx<'_>, rounds: usize) -> Pumped {
         for _ in 0..rounds.max(1) {

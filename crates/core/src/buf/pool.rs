@@ -38,6 +38,9 @@ pub struct PoolStats {
 }
 
 impl Pool {
+    /// The largest buffer that is recycled, in bytes; larger ones are allocated and freed.
+    pub const LARGEST: usize = SIZES[SIZES.len() - 1];
+
     /// A pool that keeps at most `max_kept` bytes for reuse.
     pub fn new(max_kept: usize) -> Self {
         let shelves = Shelves {

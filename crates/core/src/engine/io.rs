@@ -7,7 +7,7 @@ use super::conn::{SMALL_RECV, State};
 use super::sockets::{Kind, Returned};
 use crate::stack::MAX_UNIT;
 use crate::{
-    Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Phase, Reason,
+    Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Phase, Pool, Reason,
 };
 
 /// Bytes that one send carries at most.
@@ -164,7 +164,10 @@ impl Engine {
         let room = wanted.max(min);
         let pool = &self.pool;
         let partial = take_partial(conn.stack.net_in(), pool, &mut self.stats.copied);
-        let buf = with_room(partial, room, pool, &mut self.stats.copied);
+        let mut buf = with_room(partial, room, pool, &mut self.stats.copied);
+        if let Some(unit) = conn.stack.unit() {
+            end_with_unit(&mut buf, unit, self.limits.bulk_recv);
+        }
         let min = min.min(buf.spare());
         conn.patience = if min > 1 {
             Some(now + super::timeouts::PATIENCE)
@@ -293,8 +296,16 @@ fn next_size(size: usize, got: usize, room: usize, bulk: usize) -> usize {
     }
 }
 
+/// Ends a buffer, which begins with a unit, where a unit ends.
+fn end_with_unit(buf: &mut Buf, unit: usize, bulk: usize) {
+    let whole = buf.capacity().min(bulk) / unit.max(1) * unit;
+    if whole > buf.len() {
+        buf.limit_spare(whole - buf.len());
+    }
+}
+
 /// The incomplete unit that waits below the layers, as one piece: receiving goes on behind it.
-fn take_partial(net_in: &mut crate::Pipe, pool: &crate::Pool, copied: &mut u64) -> Option<Buf> {
+fn take_partial(net_in: &mut crate::Pipe, pool: &Pool, copied: &mut u64) -> Option<Buf> {
     let held = net_in.len();
     if held == 0 {
         return None;
@@ -304,11 +315,13 @@ fn take_partial(net_in: &mut crate::Pipe, pool: &crate::Pool, copied: &mut u64) 
 }
 
 /// Room for `room` more bytes behind what is there, in place if half of it is at hand.
-fn with_room(partial: Option<Buf>, room: usize, pool: &crate::Pool, copied: &mut u64) -> Buf {
+fn with_room(partial: Option<Buf>, room: usize, pool: &Pool, copied: &mut u64) -> Buf {
     match partial {
         Some(buf) if buf.spare() >= room / 2 => buf,
         Some(buf) => {
-            let mut larger = pool.take(buf.len() + room);
+            // What is recycled has to do, where that at least doubles what is there.
+            let most = Pool::LARGEST.max(buf.len() * 2);
+            let mut larger = pool.take((buf.len() + room).min(most));
             larger.extend_from_slice(&buf);
             *copied += buf.len() as u64;
             larger

@@ -49,6 +49,9 @@ pub(super) struct TlsFilter {
     held: usize,
     /// Plaintext in a full record; known with the cipher suite.
     record_plain: usize,
+    /// The size of the last record on the wire, and whether the one before was as long.
+    last_record: usize,
+    steady: bool,
     /// The peer has sent at least one TLS record.
     heard: bool,
     open: bool,
@@ -65,6 +68,8 @@ impl TlsFilter {
             failure: None,
             held: 0,
             record_plain: MAX_SEALED - HEADER,
+            last_record: 0,
+            steady: false,
             heard: false,
             open: false,
             peer_closed: false,
@@ -117,6 +122,10 @@ impl Filter for TlsFilter {
             0
         };
         record.max(body).max(1)
+    }
+
+    fn unit(&self) -> Option<usize> {
+        (self.steady && self.open).then_some(self.last_record)
     }
 }
 
@@ -215,6 +224,8 @@ impl TlsFilter {
             Err(error) => return Err(self.failed(error)),
         };
         self.heard = true;
+        self.steady = self.last_record == end;
+        self.last_record = end;
         self.held = end - used;
         if len > 0 {
             io.net_in.consume(offset);
