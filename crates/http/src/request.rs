@@ -77,7 +77,7 @@ const NOT_AS_TRAILER: [&str; 8] = [
 /// Fields whose values are never shown.
 const SECRETS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
 
-const REDACTED: &[u8] = b"[redacted]";
+pub(crate) const REDACTED: &[u8] = b"[redacted]";
 
 impl Request {
     /// A request without a body.
@@ -336,7 +336,7 @@ fn check_host(host: &str) -> Result<(), Fault> {
 }
 
 /// The value without white space around it.
-fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
+pub(crate) fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
     if !is_token(name.as_bytes()) {
         return Err(bad(format!(
             "the field name \"{}\" is no token",
@@ -361,11 +361,11 @@ fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
     Ok(value)
 }
 
-fn bad(what: String) -> Fault {
+pub(crate) fn bad(what: String) -> Fault {
     Fault::new(Culprit::Misuse, Reason::BadRequest, what)
 }
 
-fn write_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(crate) fn write_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     wire.extend_from_slice(name);
     wire.extend_from_slice(b": ");
     wire.extend_from_slice(value);
@@ -383,7 +383,7 @@ fn fields_of(mut lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-fn is_secret(name: &[u8]) -> bool {
+pub(crate) fn is_secret(name: &[u8]) -> bool {
     SECRETS
         .iter()
         .any(|secret| secret.as_bytes().eq_ignore_ascii_case(name))
