@@ -4,6 +4,7 @@ use core::fmt;
 use std::time::Duration;
 
 use sockless_core::{Culprit, Fault, Reason};
+use zeroize::Zeroize as _;
 
 /// An HTTP/1.1 request that can be sent as it is.
 ///
@@ -261,6 +262,15 @@ impl Request {
     /// Whether the request itself ends the connection.
     pub(crate) fn closes(&self) -> bool {
         self.close
+    }
+}
+
+/// Credentials do not stay in freed memory.
+impl Drop for Request {
+    fn drop(&mut self) {
+        if self.secret {
+            self.wire.zeroize();
+        }
     }
 }
 

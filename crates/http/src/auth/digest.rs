@@ -354,13 +354,14 @@ pub(crate) fn leading_u64(hash: &[u8]) -> u64 {
         .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
-fn joined<H: sha2::Digest>(parts: &[&[u8]]) -> Vec<u8> {
+/// Wiped: of the password it is as good as that.
+fn joined<H: sha2::Digest>(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let mut hash = H::new();
     for (at, part) in parts.iter().enumerate() {
         hash.update(if at == 0 { &b""[..] } else { b":" });
         hash.update(part);
     }
-    hash.finalize().to_vec()
+    Zeroizing::new(hash.finalize().to_vec())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,6 +4,7 @@ use sockless_core::{Culprit, Reason, Status};
 use sockless_http::{Schemes, Tunnel};
 
 use crate::run::{CONNECT, Run, mufasa, shared, tunnel};
+use crate::ticket::with_ticket;
 
 fn with_credentials() -> Tunnel {
     tunnel().authenticator(shared(mufasa()))
@@ -246,6 +247,46 @@ fn a_wrong_proof_is_no_tunnel() {
         fault
             .what
             .contains("proxy squid:3128: the answer's rspauth is wrong")
+    );
+}
+
+/// Steps of a context go over one connection.
+#[test]
+fn several_steps_on_the_same_connection() {
+    let (tunnel, step) = (with_ticket(), "Proxy-Authenticate: Negotiate");
+    let mut run = Run::begun(&tunnel);
+    run.sent();
+    for (token, answer) in [("", "MQ=="), (" eA==", "Mg=="), (" eQ==", "Mw==")] {
+        run.hear_some(format!(
+            "HTTP/1.1 407 A\r\n{step}{token}\r\nContent-Length: 0\r\n\r\n"
+        ));
+        let field = format!("\r\nProxy-Authorization: Negotiate {answer}\r\n");
+        assert!(run.sent().contains(&field));
+    }
+    let last = format!("HTTP/1.1 200 OK\r\n{step} eg==\r\n\r\n");
+    assert_eq!(run.hear(last).unwrap(), Status::Leave);
+}
+
+#[test]
+fn a_proxy_that_closes_between_two_steps() {
+    let tunnel = with_ticket();
+    let closing =
+        |token: &str| format!("HTTP/1.0 407 A\r\nProxy-Authenticate: Negotiate{token}\r\n\r\n");
+    assert_eq!(
+        Run::begun(&tunnel).hear(closing("")).unwrap_err().reason,
+        Reason::Reopen
+    );
+    let mut run = Run::begun(&tunnel);
+    assert!(
+        run.sent().contains("Negotiate MQ=="),
+        "the scheme is known by now"
+    );
+    let fault = run.hear(closing(" eA==")).unwrap_err();
+    assert_eq!(fault.reason, Reason::Authentication);
+    assert!(
+        fault
+            .what
+            .contains("squid:3128 closes the connection between two steps")
     );
 }
 

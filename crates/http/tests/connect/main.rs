@@ -6,3 +6,4 @@ mod conformance;
 mod garbage;
 mod run;
 mod sent;
+mod ticket;
