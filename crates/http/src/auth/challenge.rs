@@ -124,7 +124,7 @@ pub(super) fn write_quoted(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
 }
 
-/// A tokens-only value is shown; anything else may be a secret of the server's.
+/// Tokens are not shown: they may be worth something.
 impl fmt::Debug for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.data {
