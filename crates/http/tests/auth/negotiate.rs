@@ -183,6 +183,21 @@ fn without_a_ticket_the_next_scheme_is_used_and_said_so() {
 }
 
 #[test]
+fn a_ticket_that_comes_later_is_used() {
+    let (mut client, provider) = client_of(Vec::new(), mufasa());
+    let offered = ["Negotiate", "Basic realm=x"];
+    assert!(client.answer(&offered).starts_with("Basic "));
+    client.accepted(&[], None).unwrap();
+    client.next();
+    provider
+        .scripts
+        .lock()
+        .unwrap()
+        .push(vec![(None, go_on("one"))]);
+    assert_eq!(client.answer(&offered), "Negotiate b25l");
+}
+
+#[test]
 fn without_a_ticket_and_anything_else_it_says_why() {
     let (mut client, _) = client_of(Vec::new(), Credentials::default());
     client.challenged(&["Negotiate"]);
@@ -210,7 +225,7 @@ fn a_refused_context_makes_way_for_another_scheme() {
 fn a_bad_token_of_the_peers_is_the_end() {
     let script = vec![(None, go_on("one")), (Some("two"), Err("a forged token"))];
     let (mut client, _) = client_of(vec![script], mufasa());
-    client.answer(&["Negotiate"]);
+    client.answer(&["Negotiate", "Basic realm=x"]);
     client.challenged(&["Negotiate dHdv", "Basic realm=x"]);
     assert_eq!(client.try_authorize().unwrap_err().what, "a forged token");
 

@@ -118,6 +118,37 @@ fn endless_challenges_end() {
 }
 
 #[test]
+fn what_was_accepted_starts_the_counting_anew() {
+    let mut client = Client::new(origin(mufasa()));
+    for _ in 0..2 {
+        for at in 0..3 {
+            client.answer(&[&format!(
+                "Digest realm=r, nonce=n{at}, qop=auth, stale=true"
+            )]);
+        }
+        client.accepted(&[], None).unwrap();
+        client.next();
+        client.authorize().unwrap();
+    }
+}
+
+/// Another request has met its end meanwhile, and all that was known is forgotten.
+#[test]
+fn after_a_challenge_nothing_is_sent_unasked() {
+    let mut client = Client::new(origin(mufasa()).preemptive());
+    client.authorize().unwrap();
+    let mut other = std::mem::take(&mut client.dialog);
+    client.answer(&[DIGEST]);
+    std::mem::swap(&mut client.dialog, &mut other);
+    client.answer(&[DIGEST]);
+    std::mem::swap(&mut client.dialog, &mut other);
+    client.refusal(&[DIGEST]);
+    client.dialog = other;
+    client.dialog.reconnected();
+    assert_eq!(client.authorize(), None);
+}
+
+#[test]
 fn a_challenge_that_says_nothing() {
     for values in [&[][..], &["\"\""], &["Digest realm=\"a"]] {
         let why = Client::new(origin(mufasa())).refusal(values);

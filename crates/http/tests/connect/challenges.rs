@@ -156,6 +156,29 @@ fn a_proxy_that_closes_after_its_challenge() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_proxy_that_has_closed() {
+    let mut run = Run::begun(&with_credentials());
+    run.sent();
+    run.net_in.push(
+        format!("HTTP/1.1 407 A\r\n{BASIC}Content-Length: 0\r\n\r\n")
+            .into_bytes()
+            .into(),
+    );
+    assert_eq!(run.end().reason, Reason::Reopen);
+    assert_eq!(run.sent(), "");
+}
+
+#[test]
+fn interim_answers_are_counted_for_each_request() {
+    let interim = "HTTP/1.1 103 Wait\r\n\r\n".repeat(16);
+    let mut run = Run::begun(&with_credentials());
+    let asked = format!("HTTP/1.1 407 A\r\n{BASIC}Content-Length: 0\r\n\r\n");
+    run.hear_some(format!("{interim}{asked}"));
+    let open = format!("{interim}HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(run.hear(open).unwrap(), Status::Leave);
+}
+
+#[test]
 fn refused_credentials_end_it() {
     for challenge in [BASIC, DIGEST] {
         let asked = format!("HTTP/1.1 407 A\r\n{challenge}Content-Length: 0\r\n\r\n");
