@@ -106,9 +106,10 @@ impl Authenticator {
         self
     }
 
-    /// Refuses answers whose sender has not proven in turn that it knows the secret: by the
-    /// last token of Negotiate or by Digest's `rspauth`. Bearer and Basic have no such proof, so
-    /// they are not used. Default: a proof is checked where there is one.
+    /// Refuses answers to credentials whose sender has not proven in turn that it knows the
+    /// secret: by the last token of Negotiate or by Digest's `rspauth`. Bearer and Basic have no
+    /// such proof, so they are not used. An answer without any challenge passes: nothing was
+    /// sent that somebody could have made use of. Default: a proof is checked where there is one.
     #[must_use]
     pub fn mutual(mut self) -> Self {
         self.mutual = true;
