@@ -112,6 +112,11 @@ impl FramingFields {
         })
     }
 
+    /// Whether the peer does not say that it closes: HTTP/1.0 may mean that all the same.
+    pub(crate) fn may_persist(&self) -> bool {
+        !self.close
+    }
+
     /// Whether the peer keeps the connection open (RFC 9112 section 9.3).
     pub(crate) fn persists(&self, minor: u8) -> bool {
         !self.close && (minor >= 1 || self.keep_alive)

@@ -32,19 +32,29 @@ const REASON_AT: usize = 13;
 /// front, which the scan has refused before. What it refuses is looked at again
 /// to say which rule was broken.
 pub(crate) fn parse_answer(section: Section) -> Result<Answer, Fault> {
+    let mut framing = FramingFields::default();
+    let (head, minor) = parse_head(section, |name, value| framing.see(name, value))?;
+    Ok(Answer {
+        head,
+        minor,
+        framing,
+    })
+}
+
+/// The same, for whom the framing means nothing; `see` gets each field. Gives the minor version, too.
+pub(crate) fn parse_head(
+    section: Section,
+    see: impl FnMut(&str, &[u8]) -> Result<(), Fault>,
+) -> Result<(Head, u8), Fault> {
     let Section { raw, lines } = section;
     let fields = lines.saturating_sub(2);
     let parsed = if fields <= ON_STACK {
-        parse_into(&raw, &mut [const { MaybeUninit::uninit() }; ON_STACK])?
+        let mut table = [const { MaybeUninit::uninit() }; ON_STACK];
+        parse_into(&raw, &mut table, see)?
     } else {
-        parse_into(&raw, &mut vec![MaybeUninit::uninit(); fields])?
+        parse_into(&raw, &mut vec![MaybeUninit::uninit(); fields], see)?
     };
-    let Parsed {
-        code,
-        minor,
-        spans,
-        framing,
-    } = parsed;
+    let Parsed { code, minor, spans } = parsed;
     let line_end = memchr::memchr(b'\r', &raw).unwrap_or(raw.len());
     let reason = REASON_AT.min(line_end) as u32..line_end as u32;
     let version = if minor == 0 { "HTTP/1.0" } else { "HTTP/1.1" };
@@ -56,21 +66,20 @@ pub(crate) fn parse_answer(section: Section) -> Result<Answer, Fault> {
         fields,
         body_length: None,
     };
-    Ok(Answer {
-        head,
-        minor,
-        framing,
-    })
+    Ok((head, minor))
 }
 
 struct Parsed {
     code: u16,
     minor: u8,
     spans: Vec<Span>,
-    framing: FramingFields,
 }
 
-fn parse_into<'b>(raw: &'b [u8], table: &mut [MaybeUninit<Header<'b>>]) -> Result<Parsed, Fault> {
+fn parse_into<'b>(
+    raw: &'b [u8],
+    table: &mut [MaybeUninit<Header<'b>>],
+    mut see: impl FnMut(&str, &[u8]) -> Result<(), Fault>,
+) -> Result<Parsed, Fault> {
     let mut response = Response::new(&mut []);
     let parser = ParserConfig::default();
     match parser.parse_response_with_uninit_headers(&mut response, raw, table) {
@@ -80,18 +89,12 @@ fn parse_into<'b>(raw: &'b [u8], table: &mut [MaybeUninit<Header<'b>>]) -> Resul
     let (Some(code @ 100..), Some(minor)) = (response.code, response.version) else {
         return Err(refusal::of_answer(raw, None));
     };
-    let mut framing = FramingFields::default();
     let mut spans = Vec::with_capacity(response.headers.len());
     for header in response.headers.iter() {
-        framing.see(header.name, header.value)?;
+        see(header.name, header.value)?;
         spans.push(span(raw, header));
     }
-    Ok(Parsed {
-        code,
-        minor,
-        spans,
-        framing,
-    })
+    Ok(Parsed { code, minor, spans })
 }
 
 /// Parses the fields after a chunked body (RFC 9112 section 7.1.2); `None`: there are none.

@@ -19,12 +19,16 @@
 //! # exchange().unwrap();
 //! ```
 //!
-//! Redirects, cookies and authentication schemes are the business of the layer
+//! [`Tunnel`] makes the filter that opens a tunnel through a proxy with CONNECT.
+//! [`Authenticator`] has what is sent to servers and proxies that ask for credentials.
+//!
+//! Redirects, cookies and asking again with credentials are the business of the layer
 //! above: each of them is another request.
 
+mod auth;
 mod chunked;
 mod config;
-mod credentials;
+mod connect;
 mod decode;
 mod exchange;
 mod framing;
@@ -35,8 +39,12 @@ mod request;
 mod scan;
 mod sender;
 
+pub use auth::{
+    Authenticator, Challenge, Credentials, Dialog, Party, Schemes, Subject, Verdict,
+    basic_credentials,
+};
 pub use config::Http1Config;
-pub use credentials::basic_credentials;
+pub use connect::Tunnel;
 pub use decode::accept_encoding;
 pub use exchange::Http1;
 pub use request::{BodyKind, Request};

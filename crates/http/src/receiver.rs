@@ -126,18 +126,18 @@ impl Receiver {
                 Scan::Foreign if config.allow_http09 && self.interims == 0 => {
                     return Ok(self.begin_http09(events));
                 }
-                Scan::Foreign => return Err(foreign(from_peer)),
+                Scan::Foreign => return Err(refusal::foreign(from_peer)),
                 Scan::Incomplete if from_peer.at_end() => return Err(self.no_head()),
                 Scan::Incomplete => return Ok(Found::Blocked),
             };
             cx.note_bytes(false, false, &section.raw);
             let answer = parse_answer(section)?;
             match answer.head.code {
-                101 => return Err(unasked_upgrade()),
+                101 => return Err(refusal::unasked_upgrade()),
                 100..=199 => {
                     self.interims += 1;
                     if self.interims > config.max_interim {
-                        return Err(too_many_interims(config));
+                        return Err(refusal::too_many_interims(config));
                     }
                     let consent = answer.head.code == 100;
                     self.emitted = true;
@@ -365,25 +365,6 @@ fn bounds(config: &Http1Config) -> Bounds {
         bytes: config.max_head_bytes,
         fields: config.max_fields,
     }
-}
-
-fn foreign(from_peer: &Pipe) -> Fault {
-    let first: Vec<u8> = from_peer
-        .iter()
-        .flat_map(|piece| piece.iter().copied())
-        .take(64)
-        .collect();
-    refusal::foreign(&first)
-}
-
-fn unasked_upgrade() -> Fault {
-    let what = "101 Switching Protocols, which was not asked for";
-    Fault::misbehaved(Reason::WrongProtocol, what)
-}
-
-fn too_many_interims(config: &Http1Config) -> Fault {
-    let what = format!("more than {} interim answers", config.max_interim);
-    Fault::new(Culprit::Limit, Reason::HeadTooLarge, what).remedy("raise max_interim")
 }
 
 fn too_large(config: &Http1Config, which: String) -> Fault {

@@ -1,7 +1,9 @@
 //! Says which rule a refused answer has broken, and what the peer seems to be.
 
 use httparse::Error;
-use sockless_core::{Culprit, Fault, Reason};
+use sockless_core::{Culprit, Fault, Pipe, Reason};
+
+use crate::Http1Config;
 
 /// Bytes of foreign input that a message shows.
 const SHOWN: usize = 32;
@@ -56,8 +58,11 @@ const FOREIGN: [(&[u8], &str, &str); 12] = [
 
 const ALLOW_09: &str = "set allow_http09 if the server is known to speak HTTP/0.9";
 
-/// The peer's first bytes are not those of an HTTP/1 answer.
-pub(crate) fn foreign(first: &[u8]) -> Fault {
+/// What arrived does not begin as an HTTP/1 answer does.
+pub(crate) fn foreign(from_peer: &Pipe) -> Fault {
+    let bytes = from_peer.iter().flat_map(|piece| piece.iter().copied());
+    let first: Vec<u8> = bytes.take(SHOWN).collect();
+    let first = first.as_slice();
     let shown = first[..first.len().min(SHOWN)].escape_ascii();
     let known = FOREIGN.iter().find(|(start, ..)| first.starts_with(start));
     let (like, remedy) = match known {
@@ -76,6 +81,18 @@ pub(crate) fn foreign(first: &[u8]) -> Fault {
 /// Length, type SETTINGS or GOAWAY, flags, stream 0 (RFC 9113 section 4.1).
 fn is_http2_frame(first: &[u8]) -> bool {
     matches!(first, [0, _, _, 4 | 7, 0, 0, 0, 0, 0, ..])
+}
+
+/// 101 in the answer to a request that did not ask for another protocol.
+pub(crate) fn unasked_upgrade() -> Fault {
+    let what = "101 Switching Protocols, which was not asked for";
+    Fault::misbehaved(Reason::WrongProtocol, what)
+}
+
+/// Interim answers without end.
+pub(crate) fn too_many_interims(config: &Http1Config) -> Fault {
+    let what = format!("more than {} interim answers", config.max_interim);
+    Fault::new(Culprit::Limit, Reason::HeadTooLarge, what).remedy("raise max_interim")
 }
 
 /// A line feed without its carriage return (RFC 9112 section 2.2).

@@ -4,6 +4,7 @@ use core::fmt;
 use std::time::Duration;
 
 use sockless_core::{Culprit, Fault, Reason};
+use zeroize::Zeroize as _;
 
 /// An HTTP/1.1 request that can be sent as it is.
 ///
@@ -77,7 +78,7 @@ const NOT_AS_TRAILER: [&str; 8] = [
 /// Fields whose values are never shown.
 const SECRETS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
 
-const REDACTED: &[u8] = b"[redacted]";
+pub(crate) const REDACTED: &[u8] = b"[redacted]";
 
 impl Request {
     /// A request without a body.
@@ -264,6 +265,15 @@ impl Request {
     }
 }
 
+/// Credentials do not stay in freed memory.
+impl Drop for Request {
+    fn drop(&mut self) {
+        if self.secret {
+            self.wire.zeroize();
+        }
+    }
+}
+
 /// Without secrets.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -336,7 +346,7 @@ fn check_host(host: &str) -> Result<(), Fault> {
 }
 
 /// The value without white space around it.
-fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
+pub(crate) fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
     if !is_token(name.as_bytes()) {
         return Err(bad(format!(
             "the field name \"{}\" is no token",
@@ -361,11 +371,11 @@ fn check_field<'a>(name: &str, value: &'a [u8]) -> Result<&'a [u8], Fault> {
     Ok(value)
 }
 
-fn bad(what: String) -> Fault {
+pub(crate) fn bad(what: String) -> Fault {
     Fault::new(Culprit::Misuse, Reason::BadRequest, what)
 }
 
-fn write_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(crate) fn write_field(wire: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     wire.extend_from_slice(name);
     wire.extend_from_slice(b": ");
     wire.extend_from_slice(value);
@@ -383,7 +393,7 @@ fn fields_of(mut lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-fn is_secret(name: &[u8]) -> bool {
+pub(crate) fn is_secret(name: &[u8]) -> bool {
     SECRETS
         .iter()
         .any(|secret| secret.as_bytes().eq_ignore_ascii_case(name))
