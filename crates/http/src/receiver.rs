@@ -304,10 +304,7 @@ impl Receiver {
                 self.trailers = parse_trailers(section)?;
                 Ok(true)
             }
-            _ if from_peer.at_end() => {
-                let what = "the peer closed inside the trailers of a chunked body";
-                Err(Fault::misbehaved(Reason::PartialBody, what))
-            }
+            _ if from_peer.at_end() => Err(partial(IN_TRAILERS)),
             _ => Ok(false),
         }
     }
@@ -347,18 +344,33 @@ impl Receiver {
         }
     }
 
+    /// What is missing when nothing more comes, as far as it is known.
+    pub(crate) fn missing(&self) -> Option<Fault> {
+        match &self.step {
+            Step::Head => Some(self.no_head()),
+            Step::Sized { left: 0, .. } | Step::UntilClose | Step::Complete => None,
+            Step::Sized { left, length } => Some(short(*length - *left, *length)),
+            Step::Chunked(chunks) => Some(chunks.cut()),
+            Step::Trailers => Some(partial(IN_TRAILERS)),
+        }
+    }
+
     fn no_head(&self) -> Fault {
         if self.section.has_begun() {
             let what = "the peer closed in the middle of the answer's head";
-            return Fault::misbehaved(Reason::Truncated, what);
+            return Fault::misbehaved(Reason::Truncated, what).remedy(NO_ANSWER);
         }
         if self.interims > 0 {
             let what = "the peer closed after an interim answer, without a final one";
-            return Fault::misbehaved(Reason::Truncated, what);
+            return Fault::misbehaved(Reason::Truncated, what).remedy(NO_ANSWER);
         }
-        Fault::misbehaved(Reason::EmptyReply, "the peer closed without an answer")
+        Fault::misbehaved(Reason::EmptyReply, "the peer closed without an answer").remedy(NO_ANSWER)
     }
 }
+
+const IN_TRAILERS: &str = "the peer closed inside the trailers of a chunked body";
+
+const NO_ANSWER: &str = "try again; if it stays so, check the port, and the server's log";
 
 fn bounds(config: &Http1Config) -> Bounds {
     Bounds {
@@ -398,6 +410,16 @@ fn blocked_in_sized(from_peer: &Pipe, have: u64, length: u64) -> Result<Next, Fa
     if !from_peer.at_end() {
         return Ok(Next::Blocked);
     }
-    let what = format!("the peer closed after {have} of {length} bytes of body");
-    Err(Fault::misbehaved(Reason::PartialBody, what))
+    Err(short(have, length))
+}
+
+fn short(have: u64, length: u64) -> Fault {
+    partial(format!(
+        "the peer closed after {have} of {length} bytes of body"
+    ))
+}
+
+/// A body that ends too early.
+pub(crate) fn partial(what: impl Into<String>) -> Fault {
+    Fault::misbehaved(Reason::PartialBody, what).remedy("try again; a Range asks for the rest only")
 }

@@ -134,6 +134,7 @@ impl Engine {
             return;
         }
         let pumped = self.pump(key);
+        let pumped = self.unless_unsent(key, pumped);
         match pumped {
             Pumped::Blocked | Pumped::Again => {
                 if matches!(pumped, Pumped::Again) {
@@ -146,6 +147,26 @@ impl Engine {
             }
             Pumped::Finished { reusable } => self.finished(key, reusable),
             Pumped::Failed(error) => self.failed(key, error),
+        }
+    }
+
+    /// A complete answer is not the end while the rest of the request is on its way.
+    fn unless_unsent(&mut self, key: u64, pumped: Pumped) -> Pumped {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return pumped;
+        };
+        let transfer = conn.transfer.and_then(|id| self.transfers.get(id));
+        if !transfer.is_some_and(|transfer| transfer.exchange.only_sends()) {
+            return pumped;
+        }
+        let sending = conn
+            .socket
+            .is_some_and(|socket| self.sockets.pending(socket, Kind::Send).is_some());
+        let unsent = sending || !conn.stack.net_out().is_empty();
+        match (conn.send_error.take(), pumped) {
+            (_, Pumped::Failed(error)) | (Some(error), _) => Pumped::Failed(error),
+            (None, Pumped::Finished { .. }) if unsent => Pumped::Blocked,
+            (None, pumped) => pumped,
         }
     }
 
