@@ -253,6 +253,9 @@ impl Job {
             request = request.expect_continue(wait);
         }
         request = request.body(body);
+        if source.as_ref().is_some_and(Source::is_rewindable) {
+            request = request.rewindable_body();
+        }
         if let Some(user) = &self.args.request.user {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
             request = request.basic(user, password);

@@ -107,6 +107,7 @@ impl Transfer {
             }
             Event::Trailers(fields) => self.show(fields.raw(), console),
             Event::WantBody { .. } => self.feed(session, id, console),
+            Event::RewindBody => self.source.as_mut().map_or(Ok(()), Source::rewind),
             Event::Note(note) => {
                 // Later it may have left its connection already.
                 if self.layers.is_empty() {

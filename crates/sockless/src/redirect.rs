@@ -42,7 +42,8 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
 
 /// The next request of a chain.
 ///
-/// `body_used`: bytes of a body that the application is asked for are gone already.
+/// `body_used`: bytes of a body that the application is asked for are gone already. Then
+/// the caller has the application start over, if it can.
 pub(crate) fn next(
     mut request: Request,
     code: u16,
@@ -62,10 +63,10 @@ pub(crate) fn next(
         request
             .fields
             .retain(|(name, _)| !is_one_of(name, &ABOUT_BODY));
-    } else if body_used && matches!(request.body, Body::Sized(_) | Body::Chunked) {
+    } else if body_used && request.is_asked_for_body() && !request.rewindable {
         let what = "the redirect wants the body once more, and part of it is gone";
         return Err(Fault::new(Culprit::Misuse, Reason::Upload, what)
-            .remedy("send it from memory, or to the final URL")
+            .remedy("send what can be read twice, or send it to the final URL")
             .at("http"));
     }
     if !request.redirects.trust_all_hosts && origin(&request.url) != origin(&to) {
@@ -168,8 +169,10 @@ mod tests {
 
     #[test]
     fn a_body_that_is_gone_cannot_be_sent_again() {
-        let upload = request("PUT").body(Body::Chunked);
-        let error = next(upload, 307, to("https://a.example/"), true).expect_err("refused");
+        let upload = || request("PUT").body(Body::Chunked);
+        let error = next(upload(), 307, to("https://a.example/"), true).expect_err("refused");
         assert_eq!(error.reason(), Reason::Upload);
+        let twice = upload().rewindable_body();
+        assert!(next(twice, 307, to("https://a.example/"), true).is_ok());
     }
 }

@@ -28,6 +28,7 @@ pub struct Request {
     pub(crate) method: String,
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     pub(crate) body: Body,
+    pub(crate) rewindable: bool,
     pub(crate) redirects: Redirects,
     pub(crate) credentials: Option<(String, String)>,
     pub(crate) options: Options,
@@ -106,6 +107,7 @@ impl Request {
             method: method.to_owned(),
             fields: Vec::new(),
             body: Body::Empty,
+            rewindable: false,
             redirects: Redirects::none(),
             credentials,
             options: Options::default(),
@@ -165,6 +167,16 @@ impl Request {
         self
     }
 
+    /// The application can give a [`Body::Sized`] or [`Body::Chunked`] once more, from its
+    /// beginning: it takes [`Event::RewindBody`](sockless_core::Event::RewindBody) for an
+    /// answer to a redirect that keeps the method (307, 308), or to a kept connection that
+    /// turned out to be dead. Otherwise these are failures.
+    #[must_use]
+    pub fn rewindable_body(mut self) -> Self {
+        self.rewindable = true;
+        self
+    }
+
     /// Sets what happens with redirects.
     #[must_use]
     pub fn redirects(mut self, redirects: Redirects) -> Self {
@@ -177,6 +189,11 @@ impl Request {
     pub fn basic(mut self, user: &str, password: &str) -> Self {
         self.credentials = Some((user.to_owned(), password.to_owned()));
         self
+    }
+
+    /// Whether the application is asked for the body.
+    pub(crate) fn is_asked_for_body(&self) -> bool {
+        matches!(self.body, Body::Sized(_) | Body::Chunked)
     }
 
     /// Asks for a compressed answer, and decodes it.
