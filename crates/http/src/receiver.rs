@@ -23,6 +23,8 @@ pub(crate) struct Receiver {
     step: Step,
     section: SectionScan,
     decoder: Option<Decoder>,
+    /// Why the body of a redirect cannot be decoded: only who reads it has to know.
+    undecodable: Option<Fault>,
     trailers: Option<Fields>,
     interims: usize,
     /// Body bytes given to the application.
@@ -62,6 +64,7 @@ impl Receiver {
             step: Step::Head,
             section: SectionScan::new(),
             decoder: None,
+            undecodable: None,
             trailers: None,
             interims: 0,
             delivered: 0,
@@ -167,14 +170,19 @@ impl Receiver {
         let framing = fields.framing(minor, head.code, to_head)?;
         let decoded = config.decode && fields.encoded && framing != Framing::Nothing;
         if decoded {
-            self.decoder = Decoder::new(&head.fields, config.max_decode_ratio)?;
+            match Decoder::new(&head.fields, config.max_decode_ratio) {
+                Ok(decoder) => self.decoder = decoder,
+                Err(fault) if (300..400).contains(&head.code) => self.undecodable = Some(fault),
+                Err(fault) => return Err(fault),
+            }
         }
         let identity = self.decoder.is_none();
         self.persists = framing != Framing::UntilClose && fields.persists(minor);
         (self.step, head.body_length) = match framing {
             Framing::Nothing => (Step::Complete, Some(0)),
             Framing::Sized(length) => {
-                if identity && config.max_body.is_some_and(|max| length > max) {
+                let unread = (300..400).contains(&head.code);
+                if identity && !unread && config.max_body.is_some_and(|max| length > max) {
                     return Err(too_large(config, format!("a body of {length} bytes")));
                 }
                 (
@@ -216,6 +224,9 @@ impl Receiver {
         events: &mut Events,
         cx: &mut Cx<'_>,
     ) -> Result<Found, Fault> {
+        if let Some(fault) = self.undecodable.take() {
+            return Err(fault);
+        }
         loop {
             if !self.deliver_decoded(config, events, cx)? {
                 return Ok(Found::Blocked);
