@@ -25,6 +25,8 @@ pub(super) struct Conn {
     pub(super) remote: Option<Endpoint>,
     /// Transfers that it has completed.
     pub(super) served: u32,
+    /// When it was begun: before resolving.
+    pub(super) since: Instant,
     pub(super) handshake_since: Option<Instant>,
     pub(super) last_move: Instant,
     /// Since when the answer's first byte is awaited.
@@ -87,6 +89,7 @@ impl Conn {
             alarm: Alarm::default(),
             remote: None,
             served: 0,
+            since: now,
             handshake_since: None,
             last_move: now,
             awaiting_since: None,

@@ -153,9 +153,14 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
         fail(Reason::TotalTimeout, "not complete", limits.total)
     });
     match &conn.state {
-        State::Dialing(dial) => look.at(after(dial.since, limits.connect), || {
-            fail(Reason::ConnectTimeout, "not connected", limits.connect)
-        }),
+        State::Dialing(dial) => {
+            look.at(after(dial.since, limits.connect), || {
+                fail(Reason::ConnectTimeout, "not connected", limits.connect)
+            });
+            look.at(after(conn.since, limits.setup), || {
+                fail(Reason::ConnectTimeout, "not connected", limits.setup)
+            });
+        }
         State::Open => {
             let deadline = transfer.exchange.deadline();
             look.at(not_served(conn, deadline), || Due::Pump);
@@ -168,6 +173,10 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
                         "no security handshake",
                         limits.handshake,
                     )
+                });
+                look.at(after(conn.since, limits.setup), || {
+                    let what = "not connected and secured";
+                    fail(Reason::HandshakeTimeout, what, limits.setup)
                 });
             }
             let held = transfer.events.is_paused();
