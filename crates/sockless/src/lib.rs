@@ -53,7 +53,7 @@ pub use client::{Client, Incoming};
 #[cfg(feature = "http")]
 pub use outgoing::Outgoing;
 #[cfg(feature = "http")]
-pub use request::{Body, Redirects, Request};
+pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
 pub use run::{Response, fetch, run};
 #[cfg(feature = "http")]

@@ -3,7 +3,7 @@
 use sockless_core::{Culprit, Error, Fault, Head, Reason};
 use url::Url;
 
-use crate::request::{Body, Request, check_scheme};
+use crate::request::{Body, Request, check_scheme, masked};
 
 /// Fields that are for one origin only.
 const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -26,7 +26,7 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
     };
     let text = String::from_utf8_lossy(value);
     let mut to = base.join(&text).map_err(|error| {
-        let what = format!("the redirect to {text:?} leads nowhere: {error}");
+        let what = format!("the redirect to {:?} leads nowhere: {error}", masked(&text));
         Fault::misbehaved(Reason::BadRedirect, what)
             .source(error)
             .at("http")
@@ -37,6 +37,10 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
     })?;
     // The fragment is inherited by user agents; nothing of it is ever sent.
     to.set_fragment(None);
+    // What a redirect says about users and passwords is not the user's word, and nobody
+    // shall read it in a message.
+    let _ = to.set_username("");
+    let _ = to.set_password(None);
     Ok(Some(to))
 }
 
@@ -47,7 +51,7 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
 pub(crate) fn next(
     mut request: Request,
     code: u16,
-    mut to: Url,
+    to: Url,
     body_used: bool,
 ) -> Result<Request, Error> {
     let to_get = match code {
@@ -81,9 +85,6 @@ pub(crate) fn next(
             .retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
         request.unix = None;
     }
-    // What a redirect says about users and passwords is not the user's word.
-    let _ = to.set_username("");
-    let _ = to.set_password(None);
     request.url = to;
     Ok(request)
 }

@@ -265,7 +265,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
         Fault::new(
             Culprit::Misuse,
             Reason::BadUrl,
-            format!("{text:?} is no URL: {error}"),
+            format!("{:?} is no URL: {error}", masked(text)),
         )
         .remedy("write it as https://host/path")
         .source(error)
@@ -273,6 +273,27 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
     })?;
     check_scheme(&url)?;
     Ok(url)
+}
+
+/// A URL, or what was meant to be one, for messages: without user and password.
+///
+/// What cannot be parsed may have them anywhere, so everything up to the last `@` goes,
+/// but for the scheme.
+///
+/// ```
+/// let shown = sockless::masked("http://me:secret@host:99999999/");
+/// assert_eq!(shown, "http://***@host:99999999/");
+/// ```
+pub fn masked(text: &str) -> String {
+    let Some((secret, rest)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let scheme = secret.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &&str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match scheme.filter(is_scheme) {
+        Some(scheme) => format!("{scheme}://***@{rest}"),
+        None => format!("***@{rest}"),
+    }
 }
 
 /// Schemes that this build can carry.
@@ -313,6 +334,27 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_show_no_password() {
+        for bad in [
+            "http://me:topsecret@host:99999999/",
+            "http://me:topse/cret@host/",
+            "http:\\\\me:topsecret@ho st/",
+            "me:topsecret@host:port/",
+            "http://me:topsecret@host:port/@",
+        ] {
+            let error = Request::get(bad).expect_err("no URL");
+            for shown in [error.to_string(), format!("{error:?}"), masked(bad)] {
+                assert!(!shown.contains("cret"), "{shown}");
+            }
+        }
+        assert_eq!(
+            masked("http://me:topse/cret@host:99999999/"),
+            "http://***@host:99999999/"
+        );
+        assert_eq!(masked("http://host/path"), "http://host/path");
+    }
 
     #[test]
     fn host_can_be_replaced_by_a_host_only() {
