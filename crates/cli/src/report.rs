@@ -86,6 +86,10 @@ fn words(error: &Error) -> String {
         Reason::LowSpeed => "lower -Y, or raise -y",
         Reason::TooManyRedirects => "raise --max-redirs, or look where the chain leads",
         Reason::PartialBody => "try again; -C - asks for the rest only",
+        Reason::ContentCoding => "leave --compressed out to get the body as it is",
+        Reason::WrongProtocol if error.remedy().is_some_and(|it| it.contains("allow_http09")) => {
+            "HTTP/0.9 is not taken: check the port"
+        }
         Reason::HeadTooLarge | Reason::TooManyFields => {
             "the bound is fixed: the server has to send less"
         }

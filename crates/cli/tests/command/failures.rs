@@ -158,6 +158,11 @@ fn broken_answers_have_curls_numbers() {
         "header",
     );
     fails(&failing_with(b"<html>hello</html>"), 1, "HTTP");
+    fails(
+        &failing_with(b"<html>hello</html>"),
+        1,
+        "HTTP/0.9 is not taken",
+    );
 }
 
 #[test]
@@ -176,7 +181,9 @@ fn bad_codings_are_61() {
         "Content-Encoding: gzip\r\n",
         b"not gzip at all",
     ));
-    fails(&run(&["-sS", "--compressed", &peer.url("/")]), 61, "gzip");
+    let ran = run(&["-sS", "--compressed", &peer.url("/")]);
+    fails(&ran, 61, "gzip");
+    assert!(ran.err.contains("leave --compressed out"), "{}", ran.err);
 }
 
 #[test]

@@ -166,10 +166,10 @@ impl Engine {
             .socket
             .is_some_and(|socket| self.sockets.pending(socket, Kind::Send).is_some());
         let unsent = sending || !conn.stack.net_out().is_empty();
-        match (conn.send_error.take(), pumped) {
-            (_, Pumped::Failed(error)) | (Some(error), _) => Pumped::Failed(error),
-            (None, Pumped::Finished { .. }) if unsent => Pumped::Blocked,
-            (None, pumped) => pumped,
+        match pumped {
+            Pumped::Failed(error) => Pumped::Failed(error),
+            Pumped::Finished { .. } if unsent && conn.send_error.is_none() => Pumped::Blocked,
+            pumped => conn.send_error.take().map_or(pumped, Pumped::Failed),
         }
     }
 
