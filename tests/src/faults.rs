@@ -199,6 +199,24 @@ pub fn answers(bytes: &'static [u8]) -> io::Result<FaultServer> {
     })
 }
 
+/// Carries connections on to a server, and closes each after that many bytes of what it
+/// answers: without the farewell of the protocol that is inside.
+///
+/// # Errors
+/// There is no free port.
+pub fn cut(to: SocketAddr, bytes: u64) -> io::Result<FaultServer> {
+    serve(move |peer| {
+        let mut server = TcpStream::connect(to)?;
+        let (mut from, mut on) = (peer.stream.try_clone()?, server.try_clone()?);
+        // It ends with the client's connection.
+        let upward = thread::spawn(move || io::copy(&mut from, &mut on));
+        io::copy(&mut Read::by_ref(&mut server).take(bytes), &mut peer.stream)?;
+        peer.stream.shutdown(Shutdown::Write)?;
+        drop(upward.join());
+        Ok(())
+    })
+}
+
 /// An address on which nobody listens.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use sockless::drivers::{Blocking, Threaded};
 use sockless::tls::{self, Roots};
-use sockless::{Body, Client, Config, Reason, Request, Session};
+use sockless::{Body, Buf, Client, Config, Reason, Request, Session};
 use sockless_tests::{content, faults, servers};
 
 struct Unpark(Thread);
@@ -126,5 +126,122 @@ fn dropped_answers_end_their_transfers_and_the_client_goes_on() {
         assert_eq!(client.send(request).await.expect("a head").head.code, 200);
     });
     drop(client);
+    work.join().expect("no panic").expect("the work ends");
+}
+
+/// Sends `length` bytes of the pattern, as long as they are wanted; says how many were.
+async fn give(body: &mut sockless::Outgoing, length: usize) -> usize {
+    let mut sent = 0;
+    while sent < length {
+        let mut piece = Buf::with_capacity(100_000);
+        let step = (length - sent).min(100_000);
+        content::fill(sent as u64, &mut piece.spare_mut()[..step]);
+        piece.grow(step);
+        if !body.send(piece).await {
+            break;
+        }
+        sent += step;
+    }
+    sent
+}
+
+#[test]
+fn bodies_are_given_piece_by_piece() {
+    let (client, work) = client();
+    let nginx = servers::shared();
+    block_on(async {
+        for (name, body) in [
+            ("sized", Body::Sized(5_000_000)),
+            ("chunked", Body::Chunked),
+        ] {
+            let name = format!("async-{name}");
+            let put = Request::new("PUT", &nginx.https_url(&format!("/upload/{name}")));
+            let put = put.expect("a URL").body(body);
+            let (mut body, answer) = client.upload(put).expect("it starts");
+            assert_eq!(give(&mut body, 5_000_000).await, 5_000_000);
+            body.finish();
+            let answer = answer.await.expect("a head");
+            assert!(matches!(answer.head.code, 201 | 204), "{:?}", answer.head);
+            let stored = fs::read(nginx.uploaded(&name)).expect("it was stored");
+            assert_eq!(content::check(0, &stored), Ok(()));
+            assert_eq!(stored.len(), 5_000_000);
+        }
+    });
+    drop(client);
+    work.join().expect("no panic").expect("the work ends");
+}
+
+#[test]
+fn a_body_that_breaks_off_fails_its_transfer() {
+    let (client, work) = client();
+    let nginx = servers::shared();
+    block_on(async {
+        for (kind, reason) in [
+            (Body::Sized(1000), Reason::Upload),
+            (Body::Chunked, Reason::Cancelled),
+        ] {
+            let put = Request::new("PUT", &nginx.http_url("/upload/async-broken"));
+            let (mut body, answer) = client
+                .upload(put.expect("a URL").body(kind))
+                .expect("it starts");
+            assert_eq!(give(&mut body, 500).await, 500);
+            drop(body);
+            let error = answer.await.expect_err("half a body is none");
+            assert_eq!(error.reason(), reason);
+        }
+        // A refusal is an answer, whatever becomes of the body.
+        let post = Request::new("POST", &nginx.http_url("/limited")).expect("a URL");
+        let (mut body, answer) = client
+            .upload(post.body(Body::Sized(50_000_000)))
+            .expect("it starts");
+        assert!(give(&mut body, 50_000_000).await < 50_000_000);
+        drop(body);
+        assert_eq!(answer.await.expect("a head").head.code, 413);
+    });
+    drop(client);
+    work.join().expect("no panic").expect("the work ends");
+}
+
+#[test]
+fn bodies_that_nobody_would_give_are_refused_at_once() {
+    let (client, work) = client();
+    block_on(async {
+        for body in [Body::Sized(1), Body::Chunked] {
+            let put = Request::new("PUT", "http://localhost:1/").expect("a URL");
+            let error = client.send(put.body(body)).await.expect_err("refused");
+            assert_eq!(error.reason(), Reason::Misuse);
+            assert!(error.to_string().contains("Client::upload"), "{error}");
+        }
+        let get = Request::get("http://localhost:1/").expect("a URL");
+        assert_eq!(
+            client.upload(get).err().map(|error| error.reason()),
+            Some(Reason::Misuse)
+        );
+    });
+    drop(client);
+    work.join().expect("no panic").expect("the work ends");
+}
+
+#[test]
+fn a_call_that_is_dropped_ends_its_transfer() {
+    let (client, work) = client();
+    let server = faults::silent().expect("a port");
+    // Without a timeout nothing else would end it.
+    let get = Request::get(&server.url("/")).expect("a URL");
+    let get = get.timeouts(|timeouts| timeouts.idle = None);
+    {
+        let mut call = pin!(client.send(get));
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        assert!(
+            call.as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        while server.connections() == 0 {
+            thread::yield_now();
+        }
+    }
+    drop(client);
+    // The server never answers: only a transfer that was ended lets the work end.
     work.join().expect("no panic").expect("the work ends");
 }

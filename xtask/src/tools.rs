@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),
+    ("bsdutils", "script"),
     ("curl", "curl"),
     ("gcc", "cc"),
     ("libc6-dev", "/usr/include/stdio.h"),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
@@ -142,7 +143,7 @@ pub(crate) struct RequestArgs {
     #[arg(long)]
     pub(crate) location_trusted: bool,
     /// Follow at most N redirects (-1: any number)
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(i64).range(-1..))]
     pub(crate) max_redirs: i64,
     /// Ask for these bytes only, e.g. 0-499
     #[arg(short = 'r', long, value_name = "RANGE")]
@@ -151,8 +152,8 @@ pub(crate) struct RequestArgs {
     #[arg(long)]
     pub(crate) compressed: bool,
     /// How long to wait for 100 Continue
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) expect100_timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = duration)]
+    pub(crate) expect100_timeout: Option<Duration>,
     /// Accepted: HTTP/1.1 is what is spoken
     #[arg(long = "http1.1")]
     pub(crate) http1_1: bool,
@@ -202,11 +203,11 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) driver: Option<String>,
     /// The whole transfer, at most
-    #[arg(short = 'm', long, value_name = "SECONDS")]
-    pub(crate) max_time: Option<f64>,
+    #[arg(short = 'm', long, value_name = "SECONDS", value_parser = duration)]
+    pub(crate) max_time: Option<Duration>,
     /// Resolving, connecting and the TLS handshake, at most
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) connect_timeout: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = duration)]
+    pub(crate) connect_timeout: Option<Duration>,
     /// Give up when slower than -Y for this long (default 30)
     #[arg(short = 'y', long, value_name = "SECONDS")]
     pub(crate) speed_time: Option<u64>,
@@ -217,8 +218,8 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) retry: u32,
     /// Wait this long before trying again (default 1, then doubling)
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) retry_delay: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = duration)]
+    pub(crate) retry_delay: Option<Duration>,
     /// Try again when connections are refused, too
     #[arg(long)]
     pub(crate) retry_connrefused: bool,
@@ -349,6 +350,17 @@ pub(crate) fn command() -> clap::Command {
     })
 }
 
+/// A time in seconds, with a fraction. curl's limits: none is negative, and the longest
+/// is what a machine word holds in milliseconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let longest = Duration::from_millis(i64::MAX as u64);
+    let number: Option<f64> = text.parse().ok();
+    number
+        .and_then(|number| Duration::try_from_secs_f64(number).ok())
+        .filter(|duration| *duration <= longest)
+        .ok_or_else(|| "it is a number of seconds, from 0 up".to_owned())
+}
+
 impl Order {
     fn of(args: &Args, matches: &ArgMatches) -> Self {
         let named = args.output.output.iter().cloned().map(Target::Named);
@@ -424,7 +436,7 @@ mod tests {
         assert_eq!(args.request.request.as_deref(), Some("POST"));
         assert_eq!(args.order.data, [(DataKind::Text, OsString::from("-x"))]);
         assert_eq!(args.request.header, ["-odd:"]);
-        assert_eq!(args.connection.max_time, Some(2.0));
+        assert_eq!(args.connection.max_time, Some(Duration::from_secs(2)));
         assert_eq!(args.order.urls, ["http://a"]);
     }
 
@@ -449,7 +461,7 @@ mod tests {
     #[test]
     fn the_last_of_a_repeated_option_wins() {
         let args = parse("-s -s -m 1 -m 3 u");
-        assert_eq!(args.connection.max_time, Some(3.0));
+        assert_eq!(args.connection.max_time, Some(Duration::from_secs(3)));
     }
 
     #[test]

@@ -99,6 +99,7 @@ fn append(all: &mut [Expanded], text: &str) {
 }
 
 fn bad(pattern: &str, why: &str) -> Failure {
+    let pattern = sockless::masked(pattern);
     Failure::new(
         code::URL,
         format!("url: {why} in {pattern:?}; use -g for a URL with brackets"),

@@ -18,6 +18,10 @@ use crate::source::{Source, is_stdin};
 /// Bodies above this wait for `100 Continue` first, as curl's do.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
 
+/// How far a compressed body may expand: gzip and deflate cannot go beyond 1032. What br
+/// can do needs a bound in bytes: `--max-filesize`, which takes this one's place.
+const MAX_RATIO: u32 = 1100;
+
 /// One URL to transfer, with the options of its group.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
@@ -184,6 +188,7 @@ fn remote_name(url: &str) -> Result<&str, Failure> {
         .and_then(|(_, path)| path.rsplit(['/', '\\']).next());
     match name {
         None | Some("" | "." | "..") => {
+            let url = sockless::masked(url);
             let what = format!("output: the URL {url} ends without a file name; use -o");
             Err(Failure::new(code::WRITE, what))
         }
@@ -248,11 +253,14 @@ impl Job {
             Body::Sized(length) => Some(*length),
             _ => None,
         };
-        let wait = seconds(self.args.request.expect100_timeout).unwrap_or(Duration::from_secs(1));
+        let wait = bound(self.args.request.expect100_timeout).unwrap_or(Duration::from_secs(1));
         if fields.expects(length.is_none_or(|length| length > EXPECT_ABOVE)) {
             request = request.expect_continue(wait);
         }
         request = request.body(body);
+        if source.as_ref().is_some_and(Source::is_rewindable) {
+            request = request.rewindable_body();
+        }
         if let Some(user) = &self.args.request.user {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
             request = request.basic(user, password);
@@ -322,12 +330,19 @@ impl Job {
         let max_body = args.output.max_filesize.as_deref().map(size).transpose()?;
         let connection = &args.connection;
         request = request
-            .http(|http| http.max_body = max_body)
+            .http(|http| {
+                http.max_body = max_body;
+                http.max_decode_ratio = match max_body {
+                    Some(_) => u32::MAX,
+                    None => MAX_RATIO,
+                };
+            })
             .options(|options| options.notes = notes)
             .timeouts(|timeouts| {
-                timeouts.total = seconds(connection.max_time);
-                if let Some(limit) = seconds(connection.connect_timeout) {
-                    (timeouts.connect, timeouts.handshake) = (Some(limit), Some(limit));
+                timeouts.total = bound(connection.max_time);
+                if let Some(limit) = bound(connection.connect_timeout) {
+                    (timeouts.connect, timeouts.handshake) = (None, None);
+                    timeouts.setup = Some(limit);
                 }
                 if connection.speed_limit.is_some() || connection.speed_time.is_some() {
                     let window = Duration::from_secs(connection.speed_time.unwrap_or(30).max(1));
@@ -344,10 +359,9 @@ impl Job {
     }
 }
 
-/// A time in seconds; 0 is none.
-pub(crate) fn seconds(value: Option<f64>) -> Option<Duration> {
-    let duration = Duration::try_from_secs_f64(value?).ok()?;
-    (!duration.is_zero()).then_some(duration)
+/// A bound; 0 is none.
+fn bound(value: Option<Duration>) -> Option<Duration> {
+    value.filter(|value| !value.is_zero())
 }
 
 /// `10`, `10k`, `10M`, `10G`.

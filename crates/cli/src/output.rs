@@ -90,13 +90,25 @@ impl Output {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        match file.write_all(bytes) {
-            Ok(()) => {
-                self.written += bytes.len() as u64;
-                Ok(())
+        // Not write_all: what went in before it failed is in the file, and is counted.
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match file.write(rest) {
+                Ok(0) => {
+                    return Err(Failure::write(
+                        &self.name(),
+                        &io::ErrorKind::WriteZero.into(),
+                    ));
+                }
+                Ok(n) => {
+                    self.written += n as u64;
+                    rest = &rest[n..];
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Failure::write(&self.name(), &error)),
             }
-            Err(error) => Err(Failure::write(&self.name(), &error)),
         }
+        Ok(())
     }
 
     /// Forgets what was written, for another attempt. What went to standard output stays.

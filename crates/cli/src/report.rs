@@ -48,18 +48,76 @@ impl Failure {
         let quiet = error.kind() == io::ErrorKind::BrokenPipe;
         Self {
             quiet,
-            ..Self::new(code::WRITE, format!("output: cannot write {name}: {error}"))
+            ..Self::new(
+                code::WRITE,
+                format!(
+                    "output: cannot write {name}: {error} [{}]; {}",
+                    Culprit::Transport,
+                    to_write(error.kind())
+                ),
+            )
         }
     }
 
     /// A file that cannot be read.
     pub(crate) fn read(code: u8, path: &Path, error: &io::Error) -> Self {
-        Self::new(code, format!("cannot read {}: {error}", path.display()))
+        let what = format!(
+            "input: cannot read {}: {error} [{}]; check its name, and who may read it",
+            path.display(),
+            Culprit::Misuse
+        );
+        Self::new(code, what)
     }
 
     /// An error of the library.
     pub(crate) fn of(error: &Error) -> Self {
-        Self::new(exit_code(error), error.to_string())
+        Self::new(exit_code(error), words(error))
+    }
+}
+
+/// The error in the library's words, but with the remedy that the command has for it.
+fn words(error: &Error) -> String {
+    let remedy = match error.reason() {
+        Reason::BodyTooLarge => "give --max-filesize the size that you allow",
+        Reason::ConnectTimeout | Reason::HandshakeTimeout => {
+            "raise --connect-timeout, or check host and port"
+        }
+        Reason::TotalTimeout => "raise -m",
+        Reason::LowSpeed => "lower -Y, or raise -y",
+        Reason::TooManyRedirects => "raise --max-redirs, or look where the chain leads",
+        Reason::PartialBody => "try again; -C - asks for the rest only",
+        Reason::ContentCoding => "leave --compressed out to get the body as it is",
+        Reason::WrongProtocol if error.remedy().is_some_and(|it| it.contains("allow_http09")) => {
+            "HTTP/0.9 is not taken: check the port"
+        }
+        Reason::HeadTooLarge | Reason::TooManyFields => {
+            "the bound is fixed: the server has to send less"
+        }
+        _ => return error.to_string(),
+    };
+    let peer = error.peer().map(|peer| format!(" ({peer})"));
+    format!(
+        "{}{}: {} [{}]; {remedy}",
+        error.layer(),
+        peer.unwrap_or_default(),
+        error.what(),
+        error.culprit()
+    )
+}
+
+/// What helps when a file cannot be written.
+fn to_write(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, then go on with -C -"
+        }
+        io::ErrorKind::FileTooLarge => "raise the limit on files' sizes, then go on with -C -",
+        io::ErrorKind::NotFound => "make the folder first, or give --create-dirs",
+        io::ErrorKind::IsADirectory => "give a file's name, or the folder as --output-dir",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a place that you may write to"
+        }
+        _ => "check the file, and the disk it is on",
     }
 }
 

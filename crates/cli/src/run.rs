@@ -168,7 +168,10 @@ impl<'a> Runner<'a> {
             self.console.tracer.info("A kept connection was used");
         }
         let result = transfer.end(outcome, summary);
-        if let Some(pause) = transfer.retry(&result) {
+        let pause = transfer.retry(&result);
+        // A pause that no clock can show never ends.
+        let at = pause.and_then(|pause| Some((pause, self.driver.now().checked_add(pause)?)));
+        if let Some((pause, at)) = at {
             let why = match &result {
                 Err(failure) => failure.to_string(),
                 Ok(()) => "the server answered with a passing error".to_owned(),
@@ -178,7 +181,7 @@ impl<'a> Runner<'a> {
             self.console.remark(&format!(
                 "{why}; trying again in {pause_s} s, {left} attempts left"
             ));
-            self.resting.push((self.driver.now() + pause, transfer));
+            self.resting.push((at, transfer));
             return;
         }
         if let Err(failure) = &result {

@@ -24,6 +24,8 @@ pub(crate) enum Source {
         file: File,
         /// Bytes left, where the length was known.
         left: Option<u64>,
+        /// Where the body begins, and its length; nothing of the kind in a pipe.
+        whole: Option<(u64, u64)>,
     },
     /// Bytes that are sent in chunks although they lie in memory.
     Memory {
@@ -59,6 +61,7 @@ impl Source {
                 path: path.to_owned(),
                 file,
                 left,
+                whole: left.map(|length| (offset, length)),
             })
         });
         prepared.map_err(|error| Failure::read(code::READ, path, &error))
@@ -70,6 +73,38 @@ impl Source {
             Self::File { left, .. } => *left,
             Self::Memory { .. } => None,
         }
+    }
+
+    /// Whether it can be read once more.
+    pub(crate) fn is_rewindable(&self) -> bool {
+        match self {
+            Self::File { whole, .. } => whole.is_some(),
+            Self::Memory { .. } => true,
+        }
+    }
+
+    /// Goes back to the beginning.
+    ///
+    /// # Errors
+    /// Exit code 26.
+    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::Memory { at, .. } => *at = 0,
+            Self::File {
+                path,
+                file,
+                left,
+                whole,
+            } => {
+                let Some((start, length)) = *whole else {
+                    return Ok(());
+                };
+                file.seek(SeekFrom::Start(start))
+                    .map_err(|error| Failure::read(code::READ, path, &error))?;
+                *left = Some(length);
+            }
+        }
+        Ok(())
     }
 
     /// The next piece; `None` at the end.
@@ -85,7 +120,9 @@ impl Source {
             Self::Memory { bytes, at } => {
                 *at += piece.fill_from(&bytes[*at..]);
             }
-            Self::File { path, file, left } => {
+            Self::File {
+                path, file, left, ..
+            } => {
                 let wanted = left.map_or(PIECE, |left| usize::try_from(left).unwrap_or(PIECE));
                 let room = piece.spare().min(wanted).min(PIECE);
                 let read = read_retrying(file, &mut piece.spare_mut()[..room]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sockless::{Event, Head, Reason, Session, Summary, TransferId};
 
 use crate::console::Console;
-use crate::job::{Job, seconds};
+use crate::job::Job;
 use crate::output::Output;
 use crate::report::{Failure, code};
 use crate::source::Source;
@@ -31,6 +31,8 @@ pub(crate) struct Transfer {
     failure: Option<Failure>,
     /// The body is nobody's: an error page with `-f`, an attempt that will be repeated.
     discards: bool,
+    /// Everything is there already: that the rest is not read is no failure.
+    satisfied: bool,
     retries_left: u32,
     /// Below HTTP, bottom first; known only where notes are wanted.
     layers: Vec<&'static str>,
@@ -55,6 +57,7 @@ impl Transfer {
             offset,
             failure: None,
             discards: false,
+            satisfied: false,
             retries_left,
             layers: Vec::new(),
         })
@@ -107,6 +110,7 @@ impl Transfer {
             }
             Event::Trailers(fields) => self.show(fields.raw(), console),
             Event::WantBody { .. } => self.feed(session, id, console),
+            Event::RewindBody => self.source.as_mut().map_or(Ok(()), Source::rewind),
             Event::Note(note) => {
                 // Later it may have left its connection already.
                 if self.layers.is_empty() {
@@ -161,20 +165,24 @@ impl Transfer {
             self.job.args.output.fail,
             self.job.args.output.fail_with_body,
         );
-        if status >= 400 && (fail || with_body) {
+        let continues = self.job.continues_download(self.offset);
+        // Nothing is missing: that is no error, with -f neither.
+        let beyond = status == 416 && continues;
+        if status >= 400 && (fail || with_body) && !beyond {
             let reason = String::from_utf8_lossy(head.reason());
             let what = format!("the server answered {status} {reason}");
             self.give_up(Failure::new(code::HTTP_STATUS, what.trim_end()));
             self.discards = fail;
         }
         self.discards |= self.repeats_status();
-        if self.job.continues_download(self.offset) && self.failure.is_none() {
-            let range = head.fields.first("content-range").unwrap_or_default();
-            self.judge_continued(status, &String::from_utf8_lossy(range));
+        if continues && self.failure.is_none() {
+            let range = head.fields.first("content-range");
+            let range = range.map(String::from_utf8_lossy).unwrap_or_default();
+            self.judge_continued(status, &range, head.body_length);
         }
     }
 
-    fn judge_continued(&mut self, status: u16, range: &str) {
+    fn judge_continued(&mut self, status: u16, range: &str, length: Option<u64>) {
         let offset = self.offset;
         let range = range.trim_start_matches("bytes").trim_start();
         let starts = range.split('-').next().and_then(|first| first.parse().ok());
@@ -183,10 +191,18 @@ impl Transfer {
             .and_then(|whole| whole.parse().ok());
         let why = match status {
             206 if starts == Some(offset) => return,
-            416 if whole == Some(offset) => {
-                // Everything is there already.
-                self.discards = true;
+            // Everything is there already; where 416 says nothing of the length, its word
+            // is taken for that, as curl does.
+            416 if range.is_empty() || whole == Some(offset) => {
+                (self.discards, self.satisfied) = (true, true);
                 return;
+            }
+            200 if length == Some(offset) => {
+                (self.discards, self.satisfied) = (true, true);
+                return;
+            }
+            416 => {
+                format!("what is there is longer than the server's file: Content-Range {range:?}")
             }
             206 => format!("the server continues at another place: Content-Range {range:?}"),
             200 => "the server sends everything from the beginning".to_owned(),
@@ -253,6 +269,10 @@ impl Transfer {
         summary: Summary,
     ) -> Result<(), Failure> {
         self.record.summary = summary;
+        let outcome = outcome.or_else(|error| match error.reason() {
+            Reason::Cancelled if self.satisfied => Ok(()),
+            _ => Err(error),
+        });
         let ended_early = self.ended_in_handshake(&outcome);
         let failure = self.failure.take().or_else(|| {
             let mut failure = outcome.err().as_ref().map(Failure::of)?;
@@ -311,7 +331,7 @@ impl Transfer {
             .field("retry-after")
             .and_then(|value| value.trim().parse().ok());
         let pause = match (connection.retry_delay, asked) {
-            (Some(delay), _) => seconds(Some(delay)).unwrap_or_default(),
+            (Some(delay), _) => delay,
             (None, Some(asked)) => Duration::from_secs(asked).min(LONGEST_PAUSE),
             (None, None) => doubled,
         };
@@ -323,7 +343,7 @@ impl Transfer {
             retries,
             ..fresh_record(&self.job)
         };
-        self.discards = false;
+        (self.discards, self.satisfied) = (false, false);
         Some(pause)
     }
 

@@ -52,6 +52,10 @@ pub enum Event {
         /// Bytes that can be taken without growing beyond the pipe's bound.
         room: usize,
     },
+    /// The request's body is sent once more, from its beginning: the next
+    /// [`Event::WantBody`] asks for its first bytes, and one that was not answered yet is
+    /// void. Comes only where the application said that it can do that.
+    RewindBody,
     /// A step of the transfer in words, when the transfer asked for notes.
     Note(Note),
     /// The end, good or bad. The id is free afterwards.

@@ -31,6 +31,18 @@ pub trait Exchange: Send {
         0
     }
 
+    /// The stream has ended without its layer's proper end (TLS: close_notify): what of the
+    /// answer is missing then. `None`: nothing that is known of, and the layer's word counts.
+    fn missing(&self) -> Option<Fault> {
+        None
+    }
+
+    /// Whether the answer is complete and the peer still gets the rest of the request: the
+    /// transfer is over when that is sent, and fails when it cannot be.
+    fn only_sends(&self) -> bool {
+        false
+    }
+
     /// Whether the request is out and the answer has not begun: the first-byte timeout runs.
     fn awaits_answer(&self) -> bool {
         false

@@ -65,6 +65,9 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// All security handshakes together. Default 30 s.
     pub handshake: Option<Duration>,
+    /// Resolving, connecting and all security handshakes together, as one bound beside the
+    /// two above. Default none.
+    pub setup: Option<Duration>,
     /// From the request's last byte to the answer's first. Default none.
     pub first_byte: Option<Duration>,
     /// Neither a byte received nor one sent. Default 300 s.
@@ -83,6 +86,7 @@ impl Default for Timeouts {
         Self {
             connect: Some(Duration::from_secs(30)),
             handshake: Some(Duration::from_secs(30)),
+            setup: None,
             first_byte: None,
             idle: Some(Duration::from_secs(300)),
             total: None,

@@ -206,7 +206,8 @@ impl Stack {
                     // The application has not taken what came before the failure.
                     return Pumped::Blocked;
                 }
-                return self.fault.take().map_or(Pumped::Blocked, Pumped::Failed);
+                let fault = self.fault.take().map(|error| unfinished(&top, error));
+                return fault.map_or(Pumped::Blocked, Pumped::Failed);
             }
         }
         Pumped::Again
@@ -329,6 +330,18 @@ impl Stack {
             .map(|seam| seam.up.moved().wrapping_add(seam.down.moved()));
         seams.fold(self.gone, u64::wrapping_add)
     }
+}
+
+/// A stream that was cut is worth telling as what the protocol misses by it.
+fn unfinished(top: &Option<Driven<'_>>, error: Error) -> Error {
+    let exchange = top.as_ref().map(|driven| &*driven.exchange);
+    let cut = exchange.filter(|_| error.reason() == Reason::Truncated);
+    let Some((mut fault, exchange)) = cut.and_then(|it| it.missing().map(|fault| (fault, it)))
+    else {
+        return error;
+    };
+    fault.what = format!("{} ({}: {})", fault.what, error.layer(), error.what());
+    fault.source(error).at(exchange.layer())
 }
 
 impl core::fmt::Debug for Stack {

@@ -2,6 +2,8 @@
 
 use sockless_core::{Buf, Fault, Pipe, Reason};
 
+use crate::receiver::partial;
+
 /// The longest line with a chunk's size and extensions, in bytes.
 const MAX_LINE: usize = 1024;
 
@@ -104,10 +106,16 @@ impl ChunkReader {
     }
 
     fn blocked(&self, from: &Pipe) -> Result<Next, Fault> {
-        if !from.at_end() {
-            return Ok(Next::Blocked);
+        if from.at_end() {
+            Err(self.cut())
+        } else {
+            Ok(Next::Blocked)
         }
-        let what = match self.step {
+    }
+
+    /// What it means that nothing more comes.
+    pub(crate) fn cut(&self) -> Fault {
+        partial(match self.step {
             Step::Data => format!(
                 "the peer closed after {} bytes of a chunked body, {} bytes before a chunk's end",
                 self.data, self.left
@@ -116,8 +124,7 @@ impl ChunkReader {
                 "the peer closed after {} bytes of a chunked body, before the last chunk",
                 self.data
             ),
-        };
-        Err(Fault::misbehaved(Reason::PartialBody, what))
+        })
     }
 
     /// Reads what is around the data, up to the data or the end of `bytes`.
@@ -192,6 +199,7 @@ impl ChunkReader {
 
 fn bad(what: String) -> Fault {
     Fault::misbehaved(Reason::BadChunk, what)
+        .remedy("the server, or a proxy before it, breaks the chunked coding: tell its operator")
 }
 
 fn line_end(what: &str) -> Fault {

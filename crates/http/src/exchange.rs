@@ -10,9 +10,11 @@ use crate::{Http1Config, Request};
 
 /// One HTTP/1.1 request and its answer on a connection.
 ///
-/// Request and answer move independently: an answer may come, and end, before
-/// the request is sent; then the connection is not used again. Status codes are
-/// no errors here; 417 after [`Request::expect_continue`] arrives like any other.
+/// Request and answer move independently. An answer from 300 up that comes before the
+/// request is sent refuses the rest of it: the exchange ends with the answer, and the
+/// connection is not used again. Below, the exchange ends when both are complete.
+/// Status codes are no errors here; 417 after [`Request::expect_continue`] arrives like
+/// any other.
 pub struct Http1 {
     request: Request,
     config: Http1Config,
@@ -71,6 +73,13 @@ impl Exchange for Http1 {
                 Found::Complete => self.complete = true,
             }
         }
+        if self.only_sends() {
+            // The peer is content with what it has not seen all of: it gets the rest.
+            self.sender.pump(&self.request, to_peer, body, cx)?;
+            if !self.sender.is_done() || !to_peer.is_empty() {
+                return Ok(Turn::Blocked);
+            }
+        }
         // Bytes after the answer belong to nothing we asked for (RFC 9112 section 9.3.2).
         let clean = from_peer.is_empty() && !from_peer.is_finished() && to_peer.is_empty();
         let persists = self.receiver.persists() && !self.request.closes();
@@ -89,6 +98,14 @@ impl Exchange for Http1 {
 
     fn expects(&self) -> u64 {
         self.receiver.expects()
+    }
+
+    fn missing(&self) -> Option<Fault> {
+        self.receiver.missing()
+    }
+
+    fn only_sends(&self) -> bool {
+        self.complete && self.sender.has_body(&self.request)
     }
 
     fn awaits_answer(&self) -> bool {

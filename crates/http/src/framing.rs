@@ -70,7 +70,7 @@ impl FramingFields {
                 && other != length
             {
                 let what = format!("two Content-Lengths, {other} and {length}");
-                return Err(Fault::misbehaved(Reason::ConflictingLength, what));
+                return Err(conflicting(what));
             }
         }
         Ok(())
@@ -98,7 +98,7 @@ impl FramingFields {
     pub(crate) fn framing(&self, minor: u8, code: u16, to_head: bool) -> Result<Framing, Fault> {
         if self.chunked && self.length.is_some() {
             let what = "both Content-Length and Transfer-Encoding";
-            return Err(Fault::misbehaved(Reason::ConflictingLength, what));
+            return Err(conflicting(what));
         }
         if self.chunked && minor == 0 {
             let what = "Transfer-Encoding in an HTTP/1.0 answer";
@@ -132,4 +132,10 @@ fn decimal(digits: &[u8]) -> Option<u64> {
         let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
         sum.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// Nobody can know which of the two a proxy on the way has believed (RFC 9112 section 11.2).
+fn conflicting(what: impl Into<String>) -> Fault {
+    Fault::misbehaved(Reason::ConflictingLength, what)
+        .remedy("the server, or a proxy before it, has to be repaired: tell its operator")
 }

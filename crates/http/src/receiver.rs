@@ -23,6 +23,8 @@ pub(crate) struct Receiver {
     step: Step,
     section: SectionScan,
     decoder: Option<Decoder>,
+    /// Why the body of a redirect cannot be decoded: only who reads it has to know.
+    undecodable: Option<Fault>,
     trailers: Option<Fields>,
     interims: usize,
     /// Body bytes given to the application.
@@ -62,6 +64,7 @@ impl Receiver {
             step: Step::Head,
             section: SectionScan::new(),
             decoder: None,
+            undecodable: None,
             trailers: None,
             interims: 0,
             delivered: 0,
@@ -167,14 +170,19 @@ impl Receiver {
         let framing = fields.framing(minor, head.code, to_head)?;
         let decoded = config.decode && fields.encoded && framing != Framing::Nothing;
         if decoded {
-            self.decoder = Decoder::new(&head.fields, config.max_decode_ratio)?;
+            match Decoder::new(&head.fields, config.max_decode_ratio) {
+                Ok(decoder) => self.decoder = decoder,
+                Err(fault) if (300..400).contains(&head.code) => self.undecodable = Some(fault),
+                Err(fault) => return Err(fault),
+            }
         }
         let identity = self.decoder.is_none();
         self.persists = framing != Framing::UntilClose && fields.persists(minor);
         (self.step, head.body_length) = match framing {
             Framing::Nothing => (Step::Complete, Some(0)),
             Framing::Sized(length) => {
-                if identity && config.max_body.is_some_and(|max| length > max) {
+                let unread = (300..400).contains(&head.code);
+                if identity && !unread && config.max_body.is_some_and(|max| length > max) {
                     return Err(too_large(config, format!("a body of {length} bytes")));
                 }
                 (
@@ -216,6 +224,9 @@ impl Receiver {
         events: &mut Events,
         cx: &mut Cx<'_>,
     ) -> Result<Found, Fault> {
+        if let Some(fault) = self.undecodable.take() {
+            return Err(fault);
+        }
         loop {
             if !self.deliver_decoded(config, events, cx)? {
                 return Ok(Found::Blocked);
@@ -304,10 +315,7 @@ impl Receiver {
                 self.trailers = parse_trailers(section)?;
                 Ok(true)
             }
-            _ if from_peer.at_end() => {
-                let what = "the peer closed inside the trailers of a chunked body";
-                Err(Fault::misbehaved(Reason::PartialBody, what))
-            }
+            _ if from_peer.at_end() => Err(partial(IN_TRAILERS)),
             _ => Ok(false),
         }
     }
@@ -347,18 +355,33 @@ impl Receiver {
         }
     }
 
+    /// What is missing when nothing more comes, as far as it is known.
+    pub(crate) fn missing(&self) -> Option<Fault> {
+        match &self.step {
+            Step::Head => Some(self.no_head()),
+            Step::Sized { left: 0, .. } | Step::UntilClose | Step::Complete => None,
+            Step::Sized { left, length } => Some(short(*length - *left, *length)),
+            Step::Chunked(chunks) => Some(chunks.cut()),
+            Step::Trailers => Some(partial(IN_TRAILERS)),
+        }
+    }
+
     fn no_head(&self) -> Fault {
         if self.section.has_begun() {
             let what = "the peer closed in the middle of the answer's head";
-            return Fault::misbehaved(Reason::Truncated, what);
+            return Fault::misbehaved(Reason::Truncated, what).remedy(NO_ANSWER);
         }
         if self.interims > 0 {
             let what = "the peer closed after an interim answer, without a final one";
-            return Fault::misbehaved(Reason::Truncated, what);
+            return Fault::misbehaved(Reason::Truncated, what).remedy(NO_ANSWER);
         }
-        Fault::misbehaved(Reason::EmptyReply, "the peer closed without an answer")
+        Fault::misbehaved(Reason::EmptyReply, "the peer closed without an answer").remedy(NO_ANSWER)
     }
 }
+
+const IN_TRAILERS: &str = "the peer closed inside the trailers of a chunked body";
+
+const NO_ANSWER: &str = "try again; if it stays so, check the port, and the server's log";
 
 fn bounds(config: &Http1Config) -> Bounds {
     Bounds {
@@ -379,6 +402,16 @@ fn blocked_in_sized(from_peer: &Pipe, have: u64, length: u64) -> Result<Next, Fa
     if !from_peer.at_end() {
         return Ok(Next::Blocked);
     }
-    let what = format!("the peer closed after {have} of {length} bytes of body");
-    Err(Fault::misbehaved(Reason::PartialBody, what))
+    Err(short(have, length))
+}
+
+fn short(have: u64, length: u64) -> Fault {
+    partial(format!(
+        "the peer closed after {have} of {length} bytes of body"
+    ))
+}
+
+/// A body that ends too early.
+pub(crate) fn partial(what: impl Into<String>) -> Fault {
+    Fault::misbehaved(Reason::PartialBody, what).remedy("try again; a Range asks for the rest only")
 }

@@ -12,9 +12,9 @@ use crate::request::{BodyKind, Request};
 /// ```text
 ///   Head --+----------------------> Body --> Done
 ///          +--> AwaitConsent -----^   |
-///                     |               | refused early
+///                     |               | answered early,
 ///                     +---------------+--> Abandoned
-///                       answered early
+///                                       from 300 up
 /// ```
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -91,14 +91,13 @@ impl Sender {
         }
     }
 
-    /// A final answer has begun: a body that was not consented to stays here
-    /// (RFC 9110 section 10.1.1), and so does the rest of one that was refused
-    /// (RFC 9112 section 9.5).
+    /// A final answer has begun: one that wants something else keeps the rest of the body
+    /// here (RFC 9110 section 10.1.1, RFC 9112 section 9.5). Success does not: then the
+    /// body belongs to what succeeded, consented to or not.
     pub(crate) fn answered(&mut self, code: u16) {
         match self.step {
-            Step::AwaitConsent(_) => self.step = Step::Abandoned,
-            Step::Body if code >= 400 => self.step = Step::Abandoned,
-            _ => {}
+            Step::AwaitConsent(_) | Step::Body if code >= 300 => self.step = Step::Abandoned,
+            _ => self.consent(),
         }
     }
 
@@ -110,6 +109,11 @@ impl Sender {
     /// Whether the whole request was sent.
     pub(crate) fn is_done(&self) -> bool {
         self.step == Step::Done
+    }
+
+    /// Whether there is a body that the peer still gets, or has got.
+    pub(crate) fn has_body(&self, request: &Request) -> bool {
+        request.body_kind() != BodyKind::Empty && self.step != Step::Abandoned
     }
 
     /// Whether any of the application's body is gone.

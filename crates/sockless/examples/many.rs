@@ -1,4 +1,4 @@
-//! A thousand transfers at once, one thread, one loop.
+//! A thousand transfers at once on io_uring: as many connections, one thread, one loop.
 //!
 //! `cargo run --release --example many -p sockless -- http://localhost:8080/1k 1000`
 
@@ -16,32 +16,32 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = args.next().map_or(Ok(1000), |count| count.parse())?;
 
     let mut config = Config::default();
-    config.limits.connections = 100;
+    // No bound: each transfer gets a connection at once.
+    config.limits.connections = 0;
     let seed = u64::from(std::process::id());
     let mut session = Session::new(config, Instant::now(), SystemTime::now(), seed)?;
-    let mut driver = drivers::Blocking::new()?;
+    let mut driver = drivers::Uring::new()?;
     let began = Instant::now();
     for _ in 0..count {
         session.start(began, Request::get(&url)?)?;
     }
-    let (mut good, mut bytes, mut connects) = (0, 0, 0);
-    run(&mut session, &mut driver, |_, id, event| match event {
-        Event::Data(piece) => bytes += piece.len(),
-        Event::Done {
-            outcome: Ok(()),
-            summary,
-        } => {
-            good += 1;
-            connects += summary.connects;
+    let (mut good, mut bytes, mut at_once) = (0, 0, 0);
+    run(&mut session, &mut driver, |session, id, event| {
+        at_once = at_once.max(session.stats().connections);
+        match event {
+            Event::Data(piece) => bytes += piece.len(),
+            Event::Done {
+                outcome: Ok(()), ..
+            } => good += 1,
+            Event::Done {
+                outcome: Err(error),
+                ..
+            } => eprintln!("{id:?}: {error}"),
+            _ => {}
         }
-        Event::Done {
-            outcome: Err(error),
-            ..
-        } => eprintln!("{id:?}: {error}"),
-        _ => {}
     })?;
     let took = began.elapsed();
-    println!("{good} of {count} transfers, {bytes} bytes, {connects} connections, {took:?}");
+    println!("{good} of {count} transfers, {bytes} bytes, {at_once} connections at once, {took:?}");
     if good == count {
         Ok(())
     } else {

@@ -6,6 +6,8 @@ use core::pin::Pin;
 use core::task::Poll;
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -16,6 +18,8 @@ use sockless_core::{
     TransferId,
 };
 
+use crate::outgoing::Outgoing;
+use crate::request::Body;
 use crate::{Request, Session};
 
 /// Pieces of a body that wait for their reader before the transfer is paused.
@@ -42,7 +46,13 @@ const QUEUED_PIECES: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Client {
     commands: UnboundedSender<Command>,
+    /// The next ticket, for all clones.
+    tickets: Arc<AtomicU64>,
 }
+
+/// A call's name before it has a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(u64);
 
 /// An answer whose body is still coming. Dropping it ends the transfer.
 #[derive(Debug)]
@@ -58,12 +68,22 @@ pub struct Incoming {
 }
 
 #[derive(Debug)]
-enum Command {
+pub(crate) enum Command {
     Start {
         request: Box<Request>,
+        ticket: Ticket,
         reply: oneshot::Sender<Result<Incoming, Error>>,
+        /// Where pieces of the body are asked for.
+        wants: Option<UnboundedSender<()>>,
         /// For the answer: the worker itself keeps no way to reach itself.
         handle: UnboundedSender<Self>,
+    },
+    /// Nobody waits for the head any more.
+    Abandon(Ticket),
+    Body(Ticket, Buf),
+    BodyEnd {
+        ticket: Ticket,
+        complete: bool,
     },
     Taken(TransferId, usize),
     Drop(TransferId),
@@ -87,25 +107,116 @@ impl Client {
             driver,
             inbox,
             calls: HashMap::new(),
+            tickets: HashMap::new(),
             closed: false,
         };
-        (Self { commands }, worker.run())
+        let tickets = Arc::default();
+        (Self { commands, tickets }, worker.run())
     }
 
     /// Sends a request whose body, if any, is in memory; comes back with the answer's head.
+    /// Dropping the future ends the transfer.
     ///
     /// # Errors
-    /// The transfer failed before there was a head.
+    /// The transfer failed before there was a head; [`Reason::Misuse`] for a body that has
+    /// to be asked for, which is [`Client::upload`]'s.
     pub async fn send(&self, request: Request) -> Result<Incoming, Error> {
+        if request.is_asked_for_body() {
+            return Err(unfed("Client::upload takes such a body piece by piece"));
+        }
+        self.start(request, None)?.answer().await
+    }
+
+    /// Starts a request with [`Body::Sized`] or [`Body::Chunked`]: gives the way for its
+    /// body, and a future that comes back with the answer's head. Dropping that future
+    /// ends the transfer; an answer may come before the whole body is given.
+    ///
+    /// ```
+    /// # async fn example(client: sockless::Client) -> Result<(), sockless::Error> {
+    /// use sockless::{Body, Buf, Request};
+    ///
+    /// let request = Request::new("PUT", "https://example.com/file")?.body(Body::Chunked);
+    /// let (mut body, answer) = client.upload(request)?;
+    /// if body.send(Buf::from(&b"a piece"[..])).await {
+    ///     body.finish();
+    /// }
+    /// let answer = answer.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Reason::Misuse`]: the request has no such body, or the client's work is gone.
+    pub fn upload(
+        &self,
+        mut request: Request,
+    ) -> Result<
+        (
+            Outgoing,
+            impl Future<Output = Result<Incoming, Error>> + Send + use<>,
+        ),
+        Error,
+    > {
+        if !request.is_asked_for_body() {
+            let what = "the request has no body that could be asked for";
+            return Err(Fault::new(Culprit::Misuse, Reason::Misuse, what)
+                .remedy("give it Body::Sized or Body::Chunked, or use Client::send")
+                .at("client"));
+        }
+        // What has gone through the channel is gone.
+        request.rewindable = false;
+        let (asks, wants) = unbounded();
+        let pending = self.start(request, Some(asks))?;
+        let outgoing = Outgoing::new(pending.ticket, wants, self.commands.clone());
+        Ok((outgoing, pending.answer()))
+    }
+
+    fn start(
+        &self,
+        request: Request,
+        wants: Option<UnboundedSender<()>>,
+    ) -> Result<Pending, Error> {
         let (reply, answer) = oneshot::channel();
-        let handle = self.commands.clone();
+        let ticket = Ticket(self.tickets.fetch_add(1, Ordering::Relaxed));
         let start = Command::Start {
             request: Box::new(request),
+            ticket,
             reply,
-            handle,
+            wants,
+            handle: self.commands.clone(),
         };
         self.commands.unbounded_send(start).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        Ok(Pending {
+            ticket,
+            answer: Some(answer),
+            commands: self.commands.clone(),
+        })
+    }
+}
+
+/// A call that has no head yet; dropping it ends its transfer.
+struct Pending {
+    ticket: Ticket,
+    answer: Option<oneshot::Receiver<Result<Incoming, Error>>>,
+    commands: UnboundedSender<Command>,
+}
+
+impl Pending {
+    async fn answer(mut self) -> Result<Incoming, Error> {
+        let Some(answer) = &mut self.answer else {
+            return Err(gone());
+        };
+        let answered = answer.await;
+        self.answer = None;
+        answered.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.answer.is_some() {
+            let _ = self.commands.unbounded_send(Command::Abandon(self.ticket));
+        }
     }
 }
 
@@ -145,8 +256,16 @@ impl Drop for Incoming {
     }
 }
 
-async fn receive<T>(channel: &mut UnboundedReceiver<T>) -> Option<T> {
+pub(crate) async fn receive<T>(channel: &mut UnboundedReceiver<T>) -> Option<T> {
     poll_fn(|cx| Pin::new(&mut *channel).poll_next(cx)).await
+}
+
+/// A body that nobody would be asked for.
+pub(crate) fn unfed(remedy: &'static str) -> Error {
+    let what = "the request's body has to be asked for, and there is nobody to ask";
+    Fault::new(Culprit::Misuse, Reason::Misuse, what)
+        .remedy(remedy)
+        .at("client")
 }
 
 fn gone() -> Error {
@@ -157,6 +276,12 @@ fn gone() -> Error {
 }
 
 struct Call {
+    ticket: Ticket,
+    wants: Option<UnboundedSender<()>>,
+    /// Its body has no announced end: one that breaks off must not look whole.
+    chunked: bool,
+    /// The answer wants no more of the body.
+    refused: bool,
     reply: Option<oneshot::Sender<Result<Incoming, Error>>>,
     pieces: UnboundedSender<Piece>,
     /// What the caller takes over together with the head.
@@ -169,6 +294,7 @@ struct Worker {
     driver: Box<dyn AsyncDriver>,
     inbox: UnboundedReceiver<Command>,
     calls: HashMap<TransferId, Call>,
+    tickets: HashMap<Ticket, TransferId>,
     /// No client and no answer is left.
     closed: bool,
 }
@@ -218,25 +344,45 @@ impl Worker {
         match command {
             Command::Start {
                 request,
+                ticket,
                 reply,
+                wants,
                 handle,
             } => {
+                let chunked = matches!(request.body, Body::Chunked);
                 match self.session.start(self.driver.now(), *request) {
                     Ok(id) => {
                         let (pieces, reader) = unbounded();
-                        let reader = Some((reader, handle));
                         let call = Call {
+                            ticket,
+                            wants,
+                            chunked,
+                            refused: false,
                             reply: Some(reply),
                             pieces,
-                            reader,
+                            reader: Some((reader, handle)),
                             queued: 0,
                         };
+                        self.tickets.insert(ticket, id);
                         self.calls.insert(id, call);
                     }
                     // A caller that is gone does not want to know.
                     Err(error) => drop(reply.send(Err(error))),
                 }
             }
+            Command::Abandon(ticket) => {
+                // With the head the answer has become somebody's: then that one is dropped.
+                if let Some((id, _)) = self.find(ticket).filter(|(_, call)| call.reply.is_some()) {
+                    self.session.cancel(id);
+                }
+            }
+            Command::Body(ticket, piece) => {
+                if let Some((id, _)) = self.find(ticket) {
+                    // It fails for a transfer that is over only, and that says so itself.
+                    drop(self.session.send_body(id, piece));
+                }
+            }
+            Command::BodyEnd { ticket, complete } => self.body_end(ticket, complete),
             Command::Taken(id, pieces) => {
                 if let Some(call) = self.calls.get_mut(&id) {
                     call.queued = call.queued.saturating_sub(pieces);
@@ -249,12 +395,30 @@ impl Worker {
         }
     }
 
+    fn find(&self, ticket: Ticket) -> Option<(TransferId, &Call)> {
+        let id = *self.tickets.get(&ticket)?;
+        Some((id, self.calls.get(&id)?))
+    }
+
+    fn body_end(&mut self, ticket: Ticket, complete: bool) {
+        let Some((id, call)) = self.find(ticket) else {
+            return;
+        };
+        if complete || !call.chunked {
+            // Where the announced length is not reached, the transfer says so.
+            drop(self.session.finish_body(id));
+        } else if !call.refused {
+            self.session.cancel(id);
+        }
+    }
+
     fn event(&mut self, id: TransferId, event: Event) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         match event {
             Event::Head(head) => {
+                call.refused = head.code >= 300;
                 let (Some(reply), Some((pieces, commands))) =
                     (call.reply.take(), call.reader.take())
                 else {
@@ -279,11 +443,17 @@ impl Worker {
                 // A reader that is gone has sent Drop already.
                 let _ = call.pieces.unbounded_send(Piece::Data(piece));
             }
-            Event::WantBody { .. } => self.session.cancel(id),
+            Event::WantBody { .. } => {
+                // A way that is dropped has ended the body already.
+                if let Some(wants) = &call.wants {
+                    let _ = wants.unbounded_send(());
+                }
+            }
             Event::Done { outcome, summary } => {
                 let Some(call) = self.calls.remove(&id) else {
                     return;
                 };
+                self.tickets.remove(&call.ticket);
                 match (call.reply, outcome) {
                     (Some(reply), Err(error)) => drop(reply.send(Err(error))),
                     (_, outcome) => {

@@ -30,6 +30,8 @@
 #[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
+mod outgoing;
+#[cfg(feature = "http")]
 mod plan;
 #[cfg(feature = "http")]
 mod redirect;
@@ -49,7 +51,9 @@ pub use sockless_core::{
 #[cfg(feature = "http")]
 pub use client::{Client, Incoming};
 #[cfg(feature = "http")]
-pub use request::{Body, Redirects, Request};
+pub use outgoing::Outgoing;
+#[cfg(feature = "http")]
+pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
 pub use run::{Response, fetch, run};
 #[cfg(feature = "http")]

@@ -3,7 +3,7 @@
 use sockless_core::{Culprit, Error, Fault, Head, Reason};
 use url::Url;
 
-use crate::request::{Body, Request, check_scheme};
+use crate::request::{Body, Request, check_scheme, masked};
 
 /// Fields that are for one origin only.
 const SECRETS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -26,7 +26,7 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
     };
     let text = String::from_utf8_lossy(value);
     let mut to = base.join(&text).map_err(|error| {
-        let what = format!("the redirect to {text:?} leads nowhere: {error}");
+        let what = format!("the redirect to {:?} leads nowhere: {error}", masked(&text));
         Fault::misbehaved(Reason::BadRedirect, what)
             .source(error)
             .at("http")
@@ -37,16 +37,21 @@ pub(crate) fn location(base: &Url, head: &Head) -> Result<Option<Url>, Error> {
     })?;
     // The fragment is inherited by user agents; nothing of it is ever sent.
     to.set_fragment(None);
+    // What a redirect says about users and passwords is not the user's word, and nobody
+    // shall read it in a message.
+    let _ = to.set_username("");
+    let _ = to.set_password(None);
     Ok(Some(to))
 }
 
 /// The next request of a chain.
 ///
-/// `body_used`: bytes of a body that the application is asked for are gone already.
+/// `body_used`: bytes of a body that the application is asked for are gone already. Then
+/// the caller has the application start over, if it can.
 pub(crate) fn next(
     mut request: Request,
     code: u16,
-    mut to: Url,
+    to: Url,
     body_used: bool,
 ) -> Result<Request, Error> {
     let to_get = match code {
@@ -62,10 +67,10 @@ pub(crate) fn next(
         request
             .fields
             .retain(|(name, _)| !is_one_of(name, &ABOUT_BODY));
-    } else if body_used && matches!(request.body, Body::Sized(_) | Body::Chunked) {
+    } else if body_used && request.is_asked_for_body() && !request.rewindable {
         let what = "the redirect wants the body once more, and part of it is gone";
         return Err(Fault::new(Culprit::Misuse, Reason::Upload, what)
-            .remedy("send it from memory, or to the final URL")
+            .remedy("send what can be read twice, or send it to the final URL")
             .at("http"));
     }
     if !request.redirects.trust_all_hosts && origin(&request.url) != origin(&to) {
@@ -80,9 +85,6 @@ pub(crate) fn next(
             .retain(|(name, _)| !name.eq_ignore_ascii_case("host"));
         request.unix = None;
     }
-    // What a redirect says about users and passwords is not the user's word.
-    let _ = to.set_username("");
-    let _ = to.set_password(None);
     request.url = to;
     Ok(request)
 }
@@ -168,8 +170,10 @@ mod tests {
 
     #[test]
     fn a_body_that_is_gone_cannot_be_sent_again() {
-        let upload = request("PUT").body(Body::Chunked);
-        let error = next(upload, 307, to("https://a.example/"), true).expect_err("refused");
+        let upload = || request("PUT").body(Body::Chunked);
+        let error = next(upload(), 307, to("https://a.example/"), true).expect_err("refused");
         assert_eq!(error.reason(), Reason::Upload);
+        let twice = upload().rewindable_body();
+        assert!(next(twice, 307, to("https://a.example/"), true).is_ok());
     }
 }

@@ -28,6 +28,7 @@ pub struct Request {
     pub(crate) method: String,
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     pub(crate) body: Body,
+    pub(crate) rewindable: bool,
     pub(crate) redirects: Redirects,
     pub(crate) credentials: Option<(String, String)>,
     pub(crate) options: Options,
@@ -106,6 +107,7 @@ impl Request {
             method: method.to_owned(),
             fields: Vec::new(),
             body: Body::Empty,
+            rewindable: false,
             redirects: Redirects::none(),
             credentials,
             options: Options::default(),
@@ -165,6 +167,16 @@ impl Request {
         self
     }
 
+    /// The application can give a [`Body::Sized`] or [`Body::Chunked`] once more, from its
+    /// beginning: it takes [`Event::RewindBody`](sockless_core::Event::RewindBody) for an
+    /// answer to a redirect that keeps the method (307, 308), or to a kept connection that
+    /// turned out to be dead. Otherwise these are failures.
+    #[must_use]
+    pub fn rewindable_body(mut self) -> Self {
+        self.rewindable = true;
+        self
+    }
+
     /// Sets what happens with redirects.
     #[must_use]
     pub fn redirects(mut self, redirects: Redirects) -> Self {
@@ -177,6 +189,11 @@ impl Request {
     pub fn basic(mut self, user: &str, password: &str) -> Self {
         self.credentials = Some((user.to_owned(), password.to_owned()));
         self
+    }
+
+    /// Whether the application is asked for the body.
+    pub(crate) fn is_asked_for_body(&self) -> bool {
+        matches!(self.body, Body::Sized(_) | Body::Chunked)
     }
 
     /// Asks for a compressed answer, and decodes it.
@@ -248,7 +265,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
         Fault::new(
             Culprit::Misuse,
             Reason::BadUrl,
-            format!("{text:?} is no URL: {error}"),
+            format!("{:?} is no URL: {error}", masked(text)),
         )
         .remedy("write it as https://host/path")
         .source(error)
@@ -256,6 +273,27 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
     })?;
     check_scheme(&url)?;
     Ok(url)
+}
+
+/// A URL, or what was meant to be one, for messages: without user and password.
+///
+/// What cannot be parsed may have them anywhere, so everything up to the last `@` goes,
+/// but for the scheme.
+///
+/// ```
+/// let shown = sockless::masked("http://me:secret@host:99999999/");
+/// assert_eq!(shown, "http://***@host:99999999/");
+/// ```
+pub fn masked(text: &str) -> String {
+    let Some((secret, rest)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let scheme = secret.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &&str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match scheme.filter(is_scheme) {
+        Some(scheme) => format!("{scheme}://***@{rest}"),
+        None => format!("***@{rest}"),
+    }
 }
 
 /// Schemes that this build can carry.
@@ -296,6 +334,27 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_show_no_password() {
+        for bad in [
+            "http://me:topsecret@host:99999999/",
+            "http://me:topse/cret@host/",
+            "http:\\\\me:topsecret@ho st/",
+            "me:topsecret@host:port/",
+            "http://me:topsecret@host:port/@",
+        ] {
+            let error = Request::get(bad).expect_err("no URL");
+            for shown in [error.to_string(), format!("{error:?}"), masked(bad)] {
+                assert!(!shown.contains("cret"), "{shown}");
+            }
+        }
+        assert_eq!(
+            masked("http://me:topse/cret@host:99999999/"),
+            "http://***@host:99999999/"
+        );
+        assert_eq!(masked("http://host/path"), "http://host/path");
+    }
 
     #[test]
     fn host_can_be_replaced_by_a_host_only() {

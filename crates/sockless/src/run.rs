@@ -6,6 +6,7 @@ use sockless_core::{
     Completion, Culprit, Driver, Error, Event, Fault, Head, Output, Reason, Summary, TransferId,
 };
 
+use crate::client::unfed;
 use crate::{Request, Session};
 
 /// Drives a session on a driver until no transfer is left and last words (an alert, a
@@ -55,12 +56,18 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// For anything larger, and for request bodies that do not lie in memory, use [`run`].
 ///
 /// # Errors
-/// The transfer failed, or the body is too large.
+/// The transfer failed, or the body is too large; [`Reason::Misuse`]: the request's body
+/// would have to be asked for.
 pub fn fetch(
     session: &mut Session,
     driver: &mut dyn Driver,
     request: Request,
 ) -> Result<Response, Error> {
+    if request.is_asked_for_body() {
+        return Err(unfed(
+            "give it Body::Bytes, or answer Event::WantBody with run",
+        ));
+    }
     let wanted = session.start(driver.now(), request)?;
     let (mut head, mut body, mut end) = (None, Vec::new(), None);
     let mut too_large = false;
@@ -75,7 +82,6 @@ pub fn fetch(
                 session.cancel(wanted);
             }
             Event::Data(piece) => body.extend_from_slice(&piece),
-            Event::WantBody { .. } => session.cancel(wanted),
             Event::Done { outcome, summary } => end = Some((outcome, summary)),
             _ => {}
         }

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use sockless_core::{
     Buf, Culprit, Engine, Error, Event, Fault, Head, Limits, Op, Output, Reason, Route, Stats,
-    TransferId,
+    Summary, TransferId,
 };
 
 use crate::plan;
@@ -92,6 +92,10 @@ struct Job {
     discarded: u64,
     body_at: usize,
     body_used: bool,
+    /// Anything of this hop's answer has come.
+    answered: bool,
+    /// This hop starts over on a connection of its own already.
+    afresh: bool,
     /// Why we ended it ourselves.
     failure: Option<Error>,
 }
@@ -122,7 +126,7 @@ impl Session {
     /// # Errors
     /// The request cannot be sent at all; what goes wrong later arrives as an event.
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
-        let id = self.add(&request)?;
+        let id = self.add(&request, false)?;
         let total = request.options.timeouts.total;
         let job = Job {
             request,
@@ -134,18 +138,21 @@ impl Session {
             discarded: 0,
             body_at: 0,
             body_used: false,
+            answered: false,
+            afresh: false,
             failure: None,
         };
         self.jobs.insert(id, job);
         Ok(id)
     }
 
-    fn add(&mut self, request: &Request) -> Result<TransferId, Error> {
+    /// `afresh`: on a new connection, whatever is kept.
+    fn add(&mut self, request: &Request, afresh: bool) -> Result<TransferId, Error> {
         let exchange = plan::exchange(request)?;
         let route = self.route(request)?;
-        Ok(self
-            .engine
-            .add(route, Box::new(exchange), request.options.clone()))
+        let mut options = request.options.clone();
+        options.fresh_connection |= afresh;
+        Ok(self.engine.add(route, Box::new(exchange), options))
     }
 
     fn route(&mut self, request: &Request) -> Result<Arc<Route>, Error> {
@@ -273,6 +280,7 @@ impl Session {
             return Some((hop, event));
         };
         let id = job.id;
+        job.answered |= matches!(event, Event::Head(_) | Event::Interim(_));
         match event {
             Event::Head(head) => self.head(hop, head).map(|event| (id, event)),
             Event::Data(piece) if job.next.is_some() || job.failure.is_some() => {
@@ -348,24 +356,27 @@ impl Session {
         now: Instant,
         hop: TransferId,
         outcome: Result<(), Error>,
-        mut summary: Box<sockless_core::Summary>,
+        mut summary: Box<Summary>,
     ) -> Option<(TransferId, Event)> {
         let mut job = self.jobs.remove(&hop)?;
-        let cut_short = job.discarded > REDIRECT_BODY;
         let outcome = match (job.failure.take(), outcome) {
             (Some(failure), _) => Err(failure),
-            (None, Err(error)) if !(cut_short && job.next.is_some()) => Err(error),
-            _ => Ok(()),
+            (None, Err(error)) if job.next.is_some() && is_unread(&job, &error) => Ok(()),
+            (None, outcome) => outcome,
         };
-        let outcome = match (outcome, job.next.take()) {
-            (Ok(()), Some((code, to))) => match self.follow(now, job, code, to) {
-                Ok(()) => return None,
-                Err((rest, error)) => {
-                    job = *rest;
-                    Err(error)
-                }
-            },
-            (outcome, _) => outcome,
+        let stale = |error: &Error| summary.reused && was_dead(&summary, error);
+        let went_on = match (outcome, job.next.take()) {
+            (Ok(()), Some((code, to))) => self.follow(now, job, code, to),
+            (Err(error), None) if stale(&error) && job.can_start_over() => {
+                job.afresh = true;
+                let request = job.request.clone();
+                self.go_on(now, job, request)
+            }
+            (outcome, _) => Err((Box::new(job), outcome)),
+        };
+        let (job, outcome) = match went_on {
+            Ok(event) => return event,
+            Err(ended) => ended,
         };
         self.hops.remove(&job.id);
         summary.total = now.duration_since(job.started);
@@ -374,36 +385,75 @@ impl Session {
     }
 
     /// Starts the next hop of a redirected transfer.
-    fn follow(
-        &mut self,
-        now: Instant,
-        job: Job,
-        code: u16,
-        to: url::Url,
-    ) -> Result<(), (Box<Job>, Error)> {
-        let mut request = match redirect::next(job.request.clone(), code, to, job.body_used) {
-            Ok(request) => request,
-            Err(error) => return Err((Box::new(job), error)),
-        };
+    fn follow(&mut self, now: Instant, mut job: Job, code: u16, to: url::Url) -> WentOn {
+        match redirect::next(job.request.clone(), code, to, job.body_used) {
+            Ok(request) => {
+                job.redirects += 1;
+                job.afresh = false;
+                self.go_on(now, job, request)
+            }
+            Err(error) => Err((Box::new(job), Err(error))),
+        }
+    }
+
+    /// Carries a transfer on with another exchange; gives what the application has to know.
+    fn go_on(&mut self, now: Instant, job: Job, mut request: Request) -> WentOn {
         if let Some(deadline) = job.deadline {
             let left = deadline.saturating_duration_since(now);
             request.options.timeouts.total = Some(left);
         }
-        let hop = match self.add(&request) {
+        let hop = match self.add(&request, job.afresh) {
             Ok(hop) => hop,
-            Err(error) => return Err((Box::new(job), error)),
+            Err(error) => return Err((Box::new(job), Err(error))),
         };
         self.hops.insert(job.id, hop);
-        let redirects = job.redirects + 1;
+        let rewinds = job.body_used && request.rewindable && request.is_asked_for_body();
+        let event = rewinds.then_some((job.id, Event::RewindBody));
         let job = Job {
             request,
-            redirects,
             discarded: 0,
             body_at: 0,
+            body_used: job.body_used && !rewinds,
+            answered: false,
             ..job
         };
         self.jobs.insert(hop, job);
-        Ok(())
+        Ok(event)
+    }
+}
+
+/// A transfer that went on, with an event about it; or one that is over, with its end.
+type WentOn = Result<Option<(TransferId, Event)>, (Box<Job>, Result<(), Error>)>;
+
+impl Job {
+    /// Whether nothing is lost by sending the request once more.
+    fn can_start_over(&self) -> bool {
+        let gone = self.body_used && !self.request.rewindable;
+        !self.answered && !self.afresh && !gone
+    }
+}
+
+/// Whether an error says only that the connection was over before the answer began.
+fn was_dead(summary: &Summary, error: &Error) -> bool {
+    match error.reason() {
+        Reason::EmptyReply => true,
+        Reason::Receive | Reason::Send => summary.first_byte.is_none(),
+        _ => false,
+    }
+}
+
+/// Whether an error concerns nothing but the body of a redirect, which nobody reads.
+fn is_unread(job: &Job, error: &Error) -> bool {
+    match error.reason() {
+        Reason::PartialBody
+        | Reason::Truncated
+        | Reason::BadChunk
+        | Reason::ContentCoding
+        | Reason::BodyTooLarge
+        | Reason::Receive => true,
+        // Ours: it was longer than it is worth.
+        Reason::Cancelled => job.discarded > REDIRECT_BODY,
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -98,6 +99,11 @@ impl Nginx {
     /// The port of `host`, on 127.0.0.1 and, where there is IPv6, on ::1.
     pub fn port(&self, host: Host) -> u16 {
         self.ports[host as usize]
+    }
+
+    /// The address of `host` on 127.0.0.1.
+    pub fn addr(&self, host: Host) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port(host)).into()
     }
 
     /// A unix socket that serves what [`Host::Http`] serves; `None` if the path is too long for one.

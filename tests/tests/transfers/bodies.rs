@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use sockless::{Body, Event, Request, Session, TransferId};
+use sockless::{Body, Event, Reason, Request, Session, TransferId};
 use sockless_tests::content;
 use sockless_tests::servers::{self, Host};
 
@@ -118,5 +118,50 @@ fn a_post_from_memory_is_sent_again_after_307_and_dropped_after_302() {
         );
         let echoed = world.fetch(post("/echo-body"));
         assert_eq!(echoed.good(), b"once more");
+    });
+}
+
+#[test]
+fn fetch_refuses_a_body_that_nobody_would_give() {
+    on_each(|world| {
+        for body in [Body::Sized(1), Body::Chunked] {
+            let put = Request::new("PUT", "http://localhost:1/").expect("a URL");
+            let fetched = sockless::fetch(&mut world.session, &mut *world.driver, put.body(body));
+            assert_eq!(fetched.expect_err("refused").reason(), Reason::Misuse);
+        }
+    });
+}
+
+#[test]
+fn a_pulled_body_is_started_over_for_a_307_where_that_was_offered() {
+    let nginx = servers::shared();
+    on_each(|world| {
+        for (offered, body) in [
+            (true, Body::Sized(100_000)),
+            (true, Body::Chunked),
+            (false, Body::Sized(100_000)),
+        ] {
+            let mut post = Request::new("POST", &nginx.http_url("/redirect/1"))
+                .expect("a URL")
+                .body(body)
+                .redirects(sockless::Redirects::follow(10));
+            if offered {
+                post = post.rewindable_body();
+            }
+            let (mut feed, mut rewound) = (feeder(100_000), 0);
+            let outcome = world.fetch_with(post, |session, id, event| {
+                if matches!(event, Event::RewindBody) {
+                    feed = feeder(100_000);
+                    rewound += 1;
+                }
+                feed(session, id, event);
+            });
+            if offered {
+                assert_eq!(outcome.good(), b"arrived by POST\n");
+                assert_eq!(rewound, 1);
+            } else {
+                assert_eq!(outcome.error().reason(), Reason::Upload);
+            }
+        }
     });
 }

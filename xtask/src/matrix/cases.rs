@@ -4,9 +4,10 @@
 
 use super::cell::Before::{Begun, Config, Source};
 use super::cell::Check::{
-    Connections, File, FileHas, Printed, PrintedHas, PrintedPattern, PrintedText, SaidHas, Uploaded,
+    Connections, File, FileHas, Kept, Missing, Printed, PrintedHas, PrintedPattern, PrintedText,
+    SaidHas, Uploaded,
 };
-use super::cell::On::{Apache, Fault, Http, Https, Refused};
+use super::cell::On::{Apache, CutTls, Fault, Http, Https, Refused};
 use super::cell::{Case, case};
 
 const K: u64 = 1 << 10;
@@ -44,6 +45,12 @@ pub(super) const ACTIONS: &[Case] = &[
     case("resume", &["-C", "-", "-o", "out", "{url}/1m"])
         .before(Begun(300_000))
         .after(&[File("out", M)]),
+    case(
+        "resume what is complete",
+        &["-C", "-", "-o", "out", "{url}/1m"],
+    )
+    .before(Begun(M))
+    .after(&[File("out", M)]),
     case("resume at an offset", &["-C", "1000", "{url}/1k"]).after(&[PrintedPattern(1000, 24)]),
     // Uploads.
     case("upload 1m", &["-T", "source", "{url}{upload}"])
@@ -134,6 +141,9 @@ pub(super) const ACTIONS: &[Case] = &[
     case("post, 302", &["-L", "-d", "x", "{url}/redirect/2"]).after(&[Printed("arrived by GET\n")]),
     case("post, 307", &["-L", "-d", "x", "{url}/redirect/1"])
         .after(&[Printed("arrived by POST\n")]),
+    case("upload, 307", &["-L", "-T", "source", "{url}/redirect/1"])
+        .before(Source(M))
+        .after(&[Printed("arrived by PUT\n")]),
     case(
         "redirect to https",
         &["-L", "--cacert", "{ca}", "{url}/redirect/to-https"],
@@ -247,13 +257,16 @@ pub(super) const FAULTS: &[Case] = &[
     // Certificates.
     case("expired certificate", &["{expired}/1k"])
         .on(Https)
-        .exits(&[60]),
+        .exits(&[60])
+        .says(&["tls (", "[refused by policy]; "]),
     case("self-signed certificate", &["{self-signed}/1k"])
         .on(Https)
-        .exits(&[60]),
+        .exits(&[60])
+        .says(&["tls (", "[refused by policy]; "]),
     case("certificate for another name", &["{wrong-name}/1k"])
         .on(Https)
-        .exits(&[60]),
+        .exits(&[60])
+        .says(&["tls (", "[refused by policy]; "]),
     case(
         "untrusted authority",
         &["--cacert", "{other-ca}", "{url}/1k"],
@@ -261,108 +274,177 @@ pub(super) const FAULTS: &[Case] = &[
     .on(Https)
     .exits(&[60]),
     // Something that is no HTTP, no TLS, or not there.
-    case("garbage", &["{url}/"])
+    case("garbage", &["-o", "out", "{url}/"])
         .on(Fault("garbage"))
-        .exits(&[1, 8, 56]),
+        .exits(&[1])
+        .says(&["http (", "[peer misbehaved]"])
+        .after(&[Missing("out")]),
     case("garbage instead of TLS", &["{url-tls}/"])
         .on(Fault("garbage"))
-        .exits(&[35]),
+        .exits(&[35])
+        .says(&["tls (", "[peer misbehaved]"]),
     case("plain HTTP on a TLS port", &["{https-as-http}/1k", "-f"])
         .on(Https)
         .exits(&[22]),
     case("TLS on a plain port", &["{http-as-https}/1k"])
         .on(Http)
-        .exits(&[35]),
+        .exits(&[35])
+        .says(&["tls (", "check that scheme and port"]),
     case("closed during the handshake", &["{url-tls}/"])
         .on(Fault("resets-at-once"))
-        .exits(&[35]),
-    case("refused", &["{url}/"]).on(Refused).exits(&[7]),
+        .exits(&[35])
+        .says(&["[transport]"]),
+    case("refused", &["{url}/"])
+        .on(Refused)
+        .exits(&[7])
+        .says(&["connect (", "[transport]"]),
     case("unknown name", &["http://nonesuch.invalid/"])
         .on(Http)
-        .exits(&[6]),
+        .exits(&[6])
+        .says(&["nonesuch.invalid", "[transport]"]),
     case("unknown scheme", &["nonesuch://localhost/"])
         .on(Http)
-        .exits(&[1]),
+        .exits(&[1])
+        .says(&["url: ", "[misuse]"]),
     case("malformed URL", &["http://localhost:port/"])
         .on(Http)
-        .exits(&[3]),
+        .exits(&[3])
+        .says(&["url: ", "[misuse]"]),
     // Connections that end too early.
-    case("empty reply", &["{url}/"])
+    case("empty reply", &["-o", "out", "{url}/"])
         .on(Fault("closes-at-once"))
         .exits(&[52])
-        .after(&[Connections(1)]),
+        .says(&["http (", "without an answer", "[peer misbehaved]; "])
+        .after(&[Connections(1), Missing("out")]),
     case("reset", &["{url}/"])
         .on(Fault("resets-at-once"))
-        .exits(&[56]),
+        .exits(&[56])
+        .says(&["socket (", "receiving failed", "[transport]; "]),
     case("reset in the body", &["-o", "out", "{url}/"])
         .on(Fault("resets-mid-body"))
-        .exits(&[56]),
+        .exits(&[56])
+        .says(&["socket (", "receiving failed", "[transport]; "])
+        .after(&[Kept("out")]),
     case("truncated body", &["-o", "out", "{url}/"])
         .on(Fault("truncated-body"))
-        .exits(&[18]),
+        .exits(&[18])
+        .says(&["http (", "9 of 1000 bytes", "[peer misbehaved]; "])
+        .after(&[Kept("out")]),
     case("truncated chunk", &["-o", "out", "{url}/"])
         .on(Fault("truncated-chunk"))
-        .exits(&[18, 56]),
+        .exits(&[18])
+        .says(&["http (", "chunk", "[peer misbehaved]; "])
+        .after(&[Kept("out")]),
     case("truncated head", &["-o", "out", "{url}/"])
         .on(Fault("truncated-head"))
-        .exits(&[52, 8, 56, 18]),
+        .exits(&[56, 0])
+        .says(&[
+            "http (",
+            "middle of the answer's head",
+            "[peer misbehaved]; ",
+        ])
+        .after(&[Missing("out")]),
+    case("TLS cut in the body", &["-o", "out", "{url}/1m"])
+        .on(CutTls)
+        .exits(&[18])
+        .says(&["http (", " of 1048576 bytes", "tls: ", "close_notify"])
+        .after(&[Kept("out")]),
+    case("TLS cut in a chunk", &["-o", "out", "{url}/chunked/1m"])
+        .on(CutTls)
+        .exits(&[18])
+        .says(&["http (", "chunk", "close_notify"])
+        .after(&[Kept("out")]),
+    case(
+        "TLS cut before a close",
+        &["-o", "out", "{url}/until-close/1m"],
+    )
+    .on(CutTls)
+    .exits(&[56, 0])
+    .says(&["tls (", "close_notify", "[peer misbehaved]; "])
+    .after(&[Kept("out")]),
     // Answers against the rules.
     case("oversized chunk", &["-o", "out", "{url}/"])
         .on(Fault("oversized-chunk"))
-        .exits(&[56, 8]),
+        .exits(&[56])
+        .says(&["http (", "chunk size", "[peer misbehaved]; "]),
     case("chunk without a size", &["-o", "out", "{url}/"])
         .on(Fault("bad-chunk"))
-        .exits(&[56, 8]),
+        .exits(&[56])
+        .says(&["http (", "chunk size", "[peer misbehaved]; "]),
     case("contradicting lengths", &["-o", "out", "{url}/"])
         .on(Fault("conflicting-length"))
-        .exits(&[8, 56]),
+        .exits(&[8, 0])
+        .says(&["http (", "Content-Length", "[peer misbehaved]; "])
+        .after(&[Missing("out")]),
     case(
         "broken gzip",
         &["--compressed", "-o", "out", "{url}/broken-gzip"],
     )
-    .exits(&[61]),
+    .exits(&[61])
+    .says(&["http (", "gzip", "[peer misbehaved]"]),
     // Answers without end.
     case("endless header fields", &["-m", "20", "{url}/"])
         .on(Fault("endless-headers"))
-        .exits(&[56, 8, 27, 100]),
+        .exits(&[56, 27, 100])
+        .says(&["http (", "[limit]; "]),
     case("endless header field", &["-m", "20", "{url}/"])
         .on(Fault("endless-header"))
-        .exits(&[27, 8, 56, 100]),
+        .exits(&[56, 27, 100])
+        .says(&["http (", "[limit]; "]),
     case("endless interim answers", &["-m", "20", "{url}/"])
         .on(Fault("endless-interim"))
-        .exits(&[56, 8]),
+        .exits(&[56, 27, 28])
+        .says(&["http (", "interim", "[limit]; "]),
     // Time.
     case("no answer", &["-m", "1", "{url}/"])
         .on(Fault("silent"))
-        .exits(&[28]),
+        .exits(&[28])
+        .says(&["engine (", "within 1s", "[limit]; raise -m"]),
     case("no handshake", &["-m", "1", "{url-tls}/"])
         .on(Fault("silent"))
-        .exits(&[28]),
+        .exits(&[28])
+        .says(&["within 1s", "[limit]; "]),
     case(
         "no handshake, connect timeout",
         &["--connect-timeout", "1", "{url-tls}/"],
     )
     .on(Fault("silent"))
-    .exits(&[28]),
+    .exits(&[28])
+    .says(&["tls (", "within 1s", "[limit]; raise --connect-timeout"]),
     case("no reader", &["-m", "1", "-T", "source", "{url}/"])
         .on(Fault("deaf"))
         .before(Source(64 * M))
-        .exits(&[28]),
+        .exits(&[28])
+        .says(&["engine (", "within 1s", "[limit]; "]),
     case("too slow", &["-m", "2", "-o", "out", "{url}/"])
         .on(Fault("trickle"))
-        .exits(&[28]),
+        .exits(&[28])
+        .says(&["engine (", "within 2s", "[limit]; "])
+        .after(&[Kept("out")]),
+    case(
+        "slower than allowed",
+        &["-y", "2", "-Y", "100", "-o", "out", "{url}/"],
+    )
+    .on(Fault("trickle"))
+    .exits(&[28])
+    .says(&["engine (", "slower than 100 bytes/s", "[limit]; lower -Y"])
+    .after(&[Kept("out")]),
     // Our own side.
-    case("full disk", &["-o", "/dev/full", "{url}/1m"]).exits(&[23]),
+    case("full disk", &["-o", "/dev/full", "{url}/1m"])
+        .exits(&[23])
+        .says(&["output: cannot write /dev/full", "[transport]; make room"]),
     case(
         "folder that is not there",
         &["-o", "missing/out", "{url}/1k"],
     )
-    .exits(&[23]),
+    .exits(&[23])
+    .says(&["output: cannot write missing/out", "--create-dirs"]),
     case(
         "file to upload that is not there",
         &["-T", "missing", "{url}{upload}"],
     )
-    .exits(&[26]),
+    .exits(&[26])
+    .says(&["input: cannot read missing", "[misuse]; "]),
     case(
         "authority that is not there",
         &["--cacert", "missing", "{url}/1k"],

@@ -8,8 +8,10 @@ pub(super) struct Case {
     pub(super) args: &'static [&'static str],
     pub(super) on: On,
     pub(super) before: Before,
-    /// The exit codes that are right; the first is curl's own.
+    /// Our exit code, and what else is right for other commands (`SOCKLESS_COMMAND`).
     pub(super) codes: &'static [i32],
+    /// What our own command says about its failure, among other things.
+    pub(super) says: &'static [&'static str],
     pub(super) after: &'static [Check],
     /// An option the case cannot do without; where it does not exist the case is skipped.
     pub(super) needs: Option<&'static str>,
@@ -28,6 +30,8 @@ pub(super) enum On {
     Apache,
     /// A fault by its name; also what `{url-tls}` leads to.
     Fault(&'static str),
+    /// nginx by HTTPS, on a way that ends the connection inside of the answer.
+    CutTls,
     /// A port on which nobody listens.
     Refused,
 }
@@ -63,6 +67,10 @@ pub(super) enum Check {
     SaidHas(&'static str),
     /// The server stored that many bytes of the pattern as `{upload}`.
     Uploaded(u64),
+    /// The file is there and not empty, and our own command says that, and how long it is.
+    Kept(&'static str),
+    /// The file is not there.
+    Missing(&'static str),
     /// The server saw that many connections.
     Connections(usize),
 }
@@ -75,6 +83,7 @@ pub(super) const fn case(name: &'static str, args: &'static [&'static str]) -> C
         on: On::EachScheme,
         before: Before::Nothing,
         codes: &[0],
+        says: &[],
         after: &[],
         needs: None,
     }
@@ -93,6 +102,11 @@ impl Case {
 
     pub(super) const fn exits(mut self, codes: &'static [i32]) -> Self {
         self.codes = codes;
+        self
+    }
+
+    pub(super) const fn says(mut self, says: &'static [&'static str]) -> Self {
+        self.says = says;
         self
     }
 
@@ -133,6 +147,7 @@ impl On {
         match self {
             Self::EachScheme => &Scheme::ALL,
             Self::Https => &[Scheme::Tls13],
+            Self::CutTls => &[Scheme::Tls12, Scheme::Tls13],
             Self::Http | Self::Apache | Self::Fault(_) | Self::Refused => &[Scheme::Http],
         }
     }

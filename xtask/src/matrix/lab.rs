@@ -18,6 +18,9 @@ use crate::command::target;
 /// A cell that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Bytes that pass before a connection is cut: more than any handshake, less than a body.
+const CUT: u64 = 50_000;
+
 /// Everything that cells share.
 pub(super) struct Lab {
     command: PathBuf,
@@ -132,6 +135,7 @@ impl Lab {
         fs::create_dir_all(folder)?;
         let fault = match cell.case.on {
             On::Fault(name) => Some(start_fault(name)?),
+            On::CutTls => Some(faults::cut(self.nginx().addr(host(cell.scheme)), CUT)?),
             _ => None,
         };
         let words = self.words(cell, fault.as_ref())?;
@@ -171,13 +175,10 @@ impl Lab {
         fault: Option<&FaultServer>,
     ) -> io::Result<Vec<(&'static str, String)>> {
         let nginx = self.nginx();
-        let host = match cell.scheme {
-            Scheme::Http => Host::Http,
-            Scheme::Tls12 => Host::Tls12,
-            Scheme::Tls13 => Host::Tls13,
-        };
+        let host = host(cell.scheme);
         let url = match (cell.case.on, fault) {
             (On::Apache, _) => self.running.apache().http_url(""),
+            (On::CutTls, Some(fault)) => fault.https_url(""),
             (On::Refused, _) => format!("http://{}", faults::refused()?),
             (_, Some(fault)) => fault.url(""),
             _ => nginx.url(host, ""),
@@ -262,6 +263,7 @@ impl Lab {
         fault: Option<&FaultServer>,
     ) -> Result<(), String> {
         let codes = cell.case.codes;
+        let codes = if self.is_our_own { &codes[..1] } else { codes };
         if !run.code.is_some_and(|code| codes.contains(&code)) {
             let code = run
                 .code
@@ -278,7 +280,19 @@ impl Lab {
         if codes[0] != 0 && run.said.trim().is_empty() {
             return Err("it failed without a word".to_owned());
         }
+        let said = cell.case.says.iter().filter(|_| self.is_our_own);
+        said.into_iter()
+            .try_for_each(|words| contains("what was said", &run.said, words))?;
         cell.case.after.iter().try_for_each(|check| match *check {
+            Check::Kept(name) => {
+                let length = fs::metadata(folder.join(name)).map_or(0, |file| file.len());
+                let words = format!("partial file kept: {name} ({length} bytes)");
+                match length {
+                    0 => Err(format!("nothing of {name} was kept")),
+                    _ if self.is_our_own => contains("what was said", &run.said, &words),
+                    _ => Ok(()),
+                }
+            }
             Check::Uploaded(length) => {
                 content::check_file(&self.nginx().uploaded(&cell.number.to_string()), length)
             }
@@ -297,15 +311,6 @@ impl Lab {
 
 /// Whether a check that needs no server holds.
 fn holds(check: Check, run: &Run, folder: &Path) -> Result<(), String> {
-    let contains = |where_: &str, text: &str, part: &str| {
-        if text.contains(part) {
-            return Ok(());
-        }
-        Err(format!(
-            "no {part:?} in {where_}: {:?}",
-            text.chars().take(400).collect::<String>()
-        ))
-    };
     let printed = String::from_utf8_lossy(&run.printed);
     let equals = |want: &str| {
         if printed == want {
@@ -334,7 +339,26 @@ fn holds(check: Check, run: &Run, folder: &Path) -> Result<(), String> {
             }
             content::check(offset, &run.printed).map_err(|at| format!("wrong byte at {at}"))
         }
-        Check::Uploaded(_) | Check::Connections(_) => Ok(()),
+        Check::Missing(name) if folder.join(name).exists() => Err(format!("{name} is there")),
+        Check::Missing(_) | Check::Kept(_) | Check::Uploaded(_) | Check::Connections(_) => Ok(()),
+    }
+}
+
+fn contains(place: &str, text: &str, part: &str) -> Result<(), String> {
+    if text.contains(part) {
+        return Ok(());
+    }
+    Err(format!(
+        "no {part:?} in {place}: {:?}",
+        text.chars().take(400).collect::<String>()
+    ))
+}
+
+fn host(scheme: Scheme) -> Host {
+    match scheme {
+        Scheme::Http => Host::Http,
+        Scheme::Tls12 => Host::Tls12,
+        Scheme::Tls13 => Host::Tls13,
     }
 }
 

@@ -43,8 +43,8 @@ impl Picture {
     /// The layers above the connection, top first, and what each said.
     pub(crate) fn stack(&self, layers: &[&str], notes: &[String], driver: &str) {
         let engine = match driver {
-            "uring" => "your io_uring".to_owned(),
-            other => format!("your {other} sockets"),
+            "uring" => "your io_uring",
+            _ => "your sockets",
         };
         let note = notes
             .iter()
@@ -72,7 +72,7 @@ impl Picture {
             "\"recv into this buffer\" ... \"done, 262144 bytes\"",
         );
         say(&border("├", "┤"));
-        boxed(&engine, GREEN, "the program's own: it has the sockets");
+        boxed(engine, GREEN, "the program's own: it has the sockets");
         say(&border("└", "┘"));
         say("");
     }
@@ -114,16 +114,22 @@ impl Picture {
     }
 
     pub(crate) fn conclusion(&self, stats: &Stats, counts: &[Count; KINDS.len()], driver: &str) {
-        // A lookup is the resolver's work, not the ring's.
-        let carried: u64 = counts.iter().skip(1).map(|count| count.operations).sum();
-        let carried = grouped(carried);
-        let what = match driver {
-            "uring" => format!("the driver made {carried} io_uring submissions"),
-            other => format!("the driver carried {carried} operations out on {other} sockets"),
+        let asked: u64 = counts.iter().map(|count| count.operations).sum();
+        let claim = format!(
+            "sockless has no sockets: it asked for {} operations.",
+            grouped(asked)
+        );
+        say(&format!("  {}", self.paint(BOLD, &claim)));
+        // Ends of connections are plain system calls everywhere, and a lookup is the resolver's.
+        let moving = KINDS.iter().zip(counts);
+        let moving = moving.filter(|(name, _)| matches!(**name, "connect" | "recv" | "send"));
+        let moved = grouped(moving.map(|(_, count)| count.operations).sum());
+        let way = match driver {
+            "uring" => "its io_uring",
+            _ => "plain sockets",
         };
         say(&format!(
-            "  {}",
-            self.paint(BOLD, &format!("sockless made 0 socket calls; {what}."))
+            "  The driver carried {moved} of them out on {way}: connect, recv and send."
         ));
         say(&format!(
             "  {} of {} received bytes had to be copied.",

@@ -37,6 +37,80 @@ fn usage_is_2() {
 }
 
 #[test]
+fn numbers_that_are_none_are_2() {
+    for option in [
+        "-m=-1",
+        "-m=nan",
+        "-m=soon",
+        "--connect-timeout=-0.1",
+        "--expect100-timeout=-1",
+        "--retry-delay=1e18",
+        "--retry-delay=inf",
+        "--max-redirs=-2",
+        "--max-filesize=-1",
+        "-C=x",
+    ] {
+        let (name, value) = option.split_once('=').expect("both");
+        let ran = run(&["-sS", name, value, "http://127.0.0.1:1/"]);
+        assert_eq!(ran.code, 2, "{option}: {}", ran.err);
+        assert!(ran.err.contains(value), "{option}: {}", ran.err);
+    }
+    // The longest that is one: a pause without end is no crash.
+    let ran = run(&["-sS", "--retry-delay", "9e15", "-m", "9e15", "http://"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+}
+
+#[test]
+fn messages_show_no_passwords() {
+    for url in [
+        "http://me:topsecret@host:99999999/",
+        "http://me:topsecret@host/[1-",
+        "gopher://me:topsecret@host/",
+    ] {
+        let ran = run(&["-sSO", url]);
+        assert!(matches!(ran.code, 1 | 3 | 23), "{}", ran.err);
+        assert!(!ran.err.contains("topsecret"), "{}", ran.err);
+    }
+    let ran = run(&["-sSO", "http://me:topsecret@host/"]);
+    fails(&ran, 23, "http://***@host/");
+    let peer = Peer::new(|heard| {
+        let to = match heard.path() {
+            "/bad" => "http://me:topsecret@host:99999999/",
+            _ => "gopher://me:topsecret@host/",
+        };
+        Reply::Keep(answer("302 Found", &format!("Location: {to}\r\n"), b""))
+    });
+    fails(
+        &run(&["-sSL", &peer.url("/bad")]),
+        3,
+        "http://***@host:99999999/",
+    );
+    let ran = run(&["-sSL", &peer.url("/scheme")]);
+    fails(&ran, 1, "gopher");
+    assert!(!ran.err.contains("topsecret"), "{}", ran.err);
+}
+
+#[test]
+fn where_a_redirect_leads_is_told_without_its_password() {
+    let there = Peer::saying(&ok(b"there"));
+    let to = there.url("/").replace("http://", "http://me:topsecret@");
+    let peer = Peer::saying(&answer("302 Found", &format!("Location: {to}\r\n"), b""));
+    let ran = run(&["-sSvL", "-w", "%{url_effective}", &peer.url("/")]).ok();
+    assert_eq!(ran.text(), format!("there{}", there.url("/")));
+    let told = format!("* Going on to {}\n", there.url("/"));
+    assert!(ran.err.contains(&told), "{}", ran.err);
+    assert_eq!(there.heard().field("authorization"), None);
+}
+
+#[test]
+fn too_slow_is_28() {
+    let peer = Peer::new(|_| Reply::Silence);
+    let ran = run(&["-sS", "-y", "1", "-Y", "1000", &peer.url("/")]);
+    fails(&ran, 28, "slower than 1000 bytes/s for 1s");
+    assert!(ran.err.contains("lower -Y"), "{}", ran.err);
+}
+
+#[test]
 fn urls_are_1_and_3() {
     fails(&run(&["-sS", "gopher://h/"]), 1, "gopher");
     fails(&run(&["-sS", "http://"]), 3, "url");
@@ -84,6 +158,11 @@ fn broken_answers_have_curls_numbers() {
         "header",
     );
     fails(&failing_with(b"<html>hello</html>"), 1, "HTTP");
+    fails(
+        &failing_with(b"<html>hello</html>"),
+        1,
+        "HTTP/0.9 is not taken",
+    );
 }
 
 #[test]
@@ -102,7 +181,9 @@ fn bad_codings_are_61() {
         "Content-Encoding: gzip\r\n",
         b"not gzip at all",
     ));
-    fails(&run(&["-sS", "--compressed", &peer.url("/")]), 61, "gzip");
+    let ran = run(&["-sS", "--compressed", &peer.url("/")]);
+    fails(&ran, 61, "gzip");
+    assert!(ran.err.contains("leave --compressed out"), "{}", ran.err);
 }
 
 #[test]
@@ -131,6 +212,32 @@ fn too_many_redirects_are_47() {
         47,
         "3 redirects",
     );
+}
+
+/// That many zeroes, `times` over compressed.
+fn zeroes(length: usize, times: usize) -> Vec<u8> {
+    use std::io::Write as _;
+    (0..times).fold(vec![0; length], |bytes, _| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(&bytes).expect("memory takes it");
+        gzip.finish().expect("memory takes it")
+    })
+}
+
+#[test]
+fn what_expands_is_bounded_by_what_is_possible_or_allowed() {
+    let gzip = "Content-Encoding: gzip\r\n";
+    let peer = Peer::saying(&answer("200 OK", gzip, &zeroes(20 << 20, 1)));
+    let ran = run(&["-sS", "--compressed", &peer.url("/")]).ok();
+    assert!(ran.out == vec![0; 20 << 20]);
+    // No single gzip expands like that: two on top of each other are a bomb.
+    let twice = "Content-Encoding: gzip, gzip\r\n";
+    let peer = Peer::saying(&answer("200 OK", twice, &zeroes(20 << 20, 2)));
+    let bomb = ["-sS", "--compressed", "-o", "/dev/null", &peer.url("/")];
+    fails(&run(&bomb), 63, "give --max-filesize");
+    run(&[&bomb[..], &["--max-filesize", "20M"]].concat()).ok();
+    let ran = run(&[&bomb[..], &["--max-filesize", "19M"]].concat());
+    fails(&ran, 63, "over the limit");
 }
 
 #[test]
@@ -185,6 +292,34 @@ fn a_full_disk_is_23() {
     let mut command = command(&folder("full"), &["-sS", &peer.url("/")]);
     command.stdout(File::create("/dev/full").expect("Linux has it"));
     fails(&finished_without_output(command), 23, "No space left");
+}
+
+/// Runs the command where files may not grow beyond 8 KiB, as on a disk that is full then.
+fn on_a_small_disk(folder: &std::path::Path, args: &[&str]) -> Ran {
+    let limited = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", limited, env!("CARGO_BIN_EXE_sockless")])
+        .args(args)
+        .current_dir(folder)
+        .stdin(std::process::Stdio::null());
+    finished(command)
+}
+
+#[test]
+fn what_fits_on_a_full_disk_is_kept_and_counted() {
+    let body: Vec<u8> = (0..100_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
+    let (peer, folder) = (Peer::saying(&ok(&body)), folder("small_disk"));
+    let ran = on_a_small_disk(&folder, &["-sS", "-o", "part", &peer.url("/")]);
+    fails(&ran, 23, "output: cannot write part: ");
+    for words in [
+        "[transport]",
+        "-C -",
+        "partial file kept: part (8192 bytes)",
+    ] {
+        assert!(ran.err.contains(words), "no {words:?} in {}", ran.err);
+    }
+    assert!(crate::content(folder.join("part")) == body[..8192]);
 }
 
 fn finished_without_output(mut command: std::process::Command) -> Ran {

@@ -11,6 +11,7 @@ mod outputs;
 mod peer;
 mod requests;
 mod secured;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

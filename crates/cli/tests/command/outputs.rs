@@ -152,6 +152,39 @@ fn a_server_that_cannot_continue_leaves_the_file_alone() {
 }
 
 #[test]
+fn a_file_that_is_complete_is_left_alone() {
+    let bare = |body: &[u8]| answer("416 Range Not Satisfiable", "", body);
+    let answers = [
+        // A server without ranges, whose file is as long as ours.
+        ok(b"0123456789"),
+        bare(b"no"),
+        // More than is read for the connection's sake.
+        bare(&[b'x'; 1_000_000]),
+        answer("416 Range", "Content-Range: bytes */10\r\n", b""),
+    ];
+    for said in answers {
+        let (peer, folder) = (Peer::saying(&said), folder("complete"));
+        std::fs::write(folder.join("file"), "the  whole").expect("a file");
+        for more in [&[][..], &["-f"]] {
+            let url = peer.url("/");
+            let args = [&["-sS", "-C", "-", "-o", "file", &url][..], more].concat();
+            assert_eq!(run_in(&folder, &args).ok().text(), "");
+            assert_eq!(content(folder.join("file")), b"the  whole");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_longer_than_the_servers_is_another() {
+    let (peer, folder) = (with_ranges(b"0123456789"), folder("longer"));
+    std::fs::write(folder.join("file"), "0123456789x").expect("a file");
+    let ran = run_in(&folder, &["-sS", "-C", "-", "-o", "file", &peer.url("/")]);
+    assert_eq!(ran.code, 33, "{}", ran.err);
+    assert!(ran.err.contains("longer"), "{}", ran.err);
+    assert_eq!(content(folder.join("file")), b"0123456789x");
+}
+
+#[test]
 fn ranges_are_asked_for() {
     let peer = with_ranges(b"0123456789");
     assert_eq!(run(&["-s", "-r", "2-4", &peer.url("/")]).ok().text(), "234");

@@ -185,6 +185,26 @@ fn redirects_are_followed_and_credentials_stay_at_home() {
 }
 
 #[test]
+fn the_body_of_a_followed_redirect_may_be_broken() {
+    for broken in [
+        &b"HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone"[..],
+        b"HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Encoding: odd\r\nContent-Length: 4\r\n\r\nnone",
+        b"HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Length: 40\r\n\r\nnone",
+        b"HTTP/1.1 302 x\r\nLocation: /b\r\nTransfer-Encoding: chunked\r\n\r\nnone",
+    ] {
+        let peer = Peer::new(|heard| match heard.path() {
+            "/a" => Reply::Close(broken.to_vec()),
+            _ => Reply::Keep(ok(b"there")),
+        });
+        let ran = run(&["-sSL", "--compressed", &peer.url("/a")]).ok();
+        assert_eq!(ran.text(), "there");
+        // Whoever does not follow reads it, and learns that it is broken.
+        let ran = run(&["-sS", "--compressed", &peer.url("/a")]);
+        assert!(matches!(ran.code, 18 | 56 | 61), "{}", ran.err);
+    }
+}
+
+#[test]
 fn compressed_answers_are_asked_for_and_opened() {
     let stored: &[u8] =
         b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x05\0\xfa\xffhello\x86\xa6\x10\x36\x05\0\0\0";

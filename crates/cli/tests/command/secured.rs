@@ -23,6 +23,15 @@ struct Secured {
 
 impl Secured {
     fn new(name: &str) -> Self {
+        Self::answering(name, ok(b"secret"), true)
+    }
+
+    /// A server that ends its stream after these bytes without a farewell.
+    fn cutting(name: &str, answer: &[u8]) -> Self {
+        Self::answering(name, answer.to_vec(), false)
+    }
+
+    fn answering(name: &str, answer: Vec<u8>, farewell: bool) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params
             .distinguished_name
@@ -46,7 +55,7 @@ impl Secured {
         let config = Arc::new(config);
         thread::spawn(move || {
             for tcp in listener.incoming().flatten() {
-                serve(tcp, Arc::clone(&config));
+                serve(tcp, Arc::clone(&config), &answer, farewell);
             }
         });
         Self {
@@ -73,7 +82,7 @@ impl Secured {
 }
 
 /// One request, one answer, the end.
-fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) {
+fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>, answer: &[u8], farewell: bool) {
     let mut tls = Connection::<ServerSide, Tcp>::new(config).expect("a connection");
     let (mut unread, mut plain, mut sealed) = (Vec::new(), Vec::new(), Vec::new());
     let mut piece = [0; 4096];
@@ -92,9 +101,13 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) {
         }
         sealed.clear();
     }
-    let answered = tls
-        .write(OutboundPlain::Single(&ok(b"secret")), &mut sealed)
-        .and_then(|()| tls.send_close_notify(&mut sealed));
+    let mut answered = Ok(());
+    if !answer.is_empty() {
+        answered = tls.write(OutboundPlain::Single(answer), &mut sealed);
+    }
+    if farewell {
+        answered = answered.and_then(|()| tls.send_close_notify(&mut sealed));
+    }
     if answered.is_ok() {
         // The client may have left; it will say so.
         let _ = tcp.write_all(&sealed);
@@ -172,4 +185,34 @@ fn a_handshake_that_breaks_off_is_35() {
         .replace("http:", "https:");
     let ran = run(&["-sS", "-m", "30", &url]);
     assert_eq!(ran.code, 35, "{}", ran.err);
+}
+
+#[test]
+fn a_cut_stream_is_told_as_what_is_missing() {
+    let table: [(&str, &[u8], i32, &str); 5] = [
+        ("cut_empty", b"", 52, "http"),
+        (
+            "cut_length",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+            18,
+            "3 of 9 bytes",
+        ),
+        (
+            "cut_chunks",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+            18,
+            "chunk",
+        ),
+        ("cut_head", b"HTTP/1.1 200 OK\r\nContent-", 56, "head"),
+        ("cut_close", b"HTTP/1.1 200 OK\r\n\r\nabc", 56, "tls"),
+    ];
+    for (name, answer, code, words) in table {
+        let ran = Secured::cutting(name, answer).run(&["-k"]);
+        assert_eq!(ran.code, code, "{name}: {}", ran.err);
+        assert!(ran.err.contains(words), "{name}: {}", ran.err);
+        assert!(ran.err.contains("close_notify"), "{name}: {}", ran.err);
+    }
+    // Nothing is missing: the length says so.
+    let ran = Secured::cutting("cut_whole", &ok(b"whole")).run(&["-k"]);
+    assert_eq!(ran.ok().text(), "whole");
 }

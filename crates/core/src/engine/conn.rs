@@ -25,6 +25,8 @@ pub(super) struct Conn {
     pub(super) remote: Option<Endpoint>,
     /// Transfers that it has completed.
     pub(super) served: u32,
+    /// When it was begun: before resolving.
+    pub(super) since: Instant,
     pub(super) handshake_since: Option<Instant>,
     pub(super) last_move: Instant,
     /// Since when the answer's first byte is awaited.
@@ -87,6 +89,7 @@ impl Conn {
             alarm: Alarm::default(),
             remote: None,
             served: 0,
+            since: now,
             handshake_since: None,
             last_move: now,
             awaiting_since: None,
@@ -134,6 +137,7 @@ impl Engine {
             return;
         }
         let pumped = self.pump(key);
+        let pumped = self.unless_unsent(key, pumped);
         match pumped {
             Pumped::Blocked | Pumped::Again => {
                 if matches!(pumped, Pumped::Again) {
@@ -146,6 +150,26 @@ impl Engine {
             }
             Pumped::Finished { reusable } => self.finished(key, reusable),
             Pumped::Failed(error) => self.failed(key, error),
+        }
+    }
+
+    /// A complete answer is not the end while the rest of the request is on its way.
+    fn unless_unsent(&mut self, key: u64, pumped: Pumped) -> Pumped {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return pumped;
+        };
+        let transfer = conn.transfer.and_then(|id| self.transfers.get(id));
+        if !transfer.is_some_and(|transfer| transfer.exchange.only_sends()) {
+            return pumped;
+        }
+        let sending = conn
+            .socket
+            .is_some_and(|socket| self.sockets.pending(socket, Kind::Send).is_some());
+        let unsent = sending || !conn.stack.net_out().is_empty();
+        match pumped {
+            Pumped::Failed(error) => Pumped::Failed(error),
+            Pumped::Finished { .. } if unsent && conn.send_error.is_none() => Pumped::Blocked,
+            pumped => conn.send_error.take().map_or(pumped, Pumped::Failed),
         }
     }
 

@@ -13,6 +13,9 @@ use crate::{
 /// Bytes that one send carries at most.
 const MAX_SEND: usize = 512 * 1024;
 
+/// What helps when a connection breaks.
+const BROKEN: &str = "try again; if it stays so, the peer or something on the way refuses it";
+
 impl Engine {
     /// Looks at an operation that has come back.
     pub(super) fn completed(&mut self, completion: Completion) {
@@ -110,7 +113,8 @@ impl Engine {
             Err(error) => {
                 // The answer may be on its way all the same (an early refusal), so
                 // only sending is over; the failure counts when nothing comes.
-                let error = Fault::io(Reason::Send, "sending failed", error).at("socket");
+                let error = Fault::io(Reason::Send, "sending failed", error).remedy(BROKEN);
+                let error = error.at("socket");
                 if conn.stack.phase() == Phase::Handshake {
                     conn.stack.cut(error);
                 } else {
@@ -225,7 +229,7 @@ impl Engine {
                 conn.impatient = ended_by_us;
                 if !ended_by_us {
                     let fault = Fault::io(Reason::Receive, "receiving failed", error);
-                    conn.stack.cut(fault.at("socket"));
+                    conn.stack.cut(fault.remedy(BROKEN).at("socket"));
                 }
             }
         }

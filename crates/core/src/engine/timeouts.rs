@@ -152,11 +152,16 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
         fail(Reason::TotalTimeout, "not complete", limits.total)
     });
     match &conn.state {
-        State::Dialing(dial) => look.at(after(dial.since, limits.connect), || {
-            let limit = limits.connect.unwrap_or_default();
-            let what = format!("not connected within {limit:?}");
-            Due::Fail("connect", Reason::ConnectTimeout, what)
-        }),
+        State::Dialing(dial) => {
+            let mut bound = |since, limit: Option<Duration>| {
+                look.at(after(since, limit), || {
+                    let what = format!("not connected within {:?}", limit.unwrap_or_default());
+                    Due::Fail("connect", Reason::ConnectTimeout, what)
+                });
+            };
+            bound(dial.since, limits.connect);
+            bound(conn.since, limits.setup);
+        }
         State::Open => {
             let deadline = transfer.exchange.deadline();
             look.at(not_served(conn, deadline), || Due::Pump);
@@ -166,6 +171,11 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
                 look.at(after(since, limits.handshake), || {
                     let limit = limits.handshake.unwrap_or_default();
                     let what = format!("no handshake within {limit:?}");
+                    Due::Fail(layer, Reason::HandshakeTimeout, what)
+                });
+                look.at(after(conn.since, limits.setup), || {
+                    let limit = limits.setup.unwrap_or_default();
+                    let what = format!("not connected and secured within {limit:?}");
                     Due::Fail(layer, Reason::HandshakeTimeout, what)
                 });
             }

@@ -217,6 +217,7 @@ fn a_failed_send_without_an_answer_is_the_cause() {
     world.finish_op("send", Err(failure()));
     world.fin();
     assert_eq!(world.reason(id), Reason::Send);
+    assert!(world.outcome(id).as_ref().unwrap_err().remedy().is_some());
     world.tidy();
     world.assert_empty();
 }
@@ -229,8 +230,9 @@ fn what_came_before_a_failure_is_delivered_first() {
     world.finish_op("recv", Err(failure()));
     assert_eq!(world.body(id), pattern(0, 49));
     assert_eq!(world.reason(id), Reason::Receive);
-    let text = world.outcome(id).as_ref().unwrap_err().to_string();
-    assert!(text.contains("127.0.0.1:7"), "{text}");
+    let error = world.outcome(id).as_ref().unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:7"), "{error}");
+    assert!(error.remedy().is_some(), "{error}");
     world.tidy();
     world.assert_empty();
 }

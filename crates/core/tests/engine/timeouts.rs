@@ -83,6 +83,28 @@ fn handshake() {
 }
 
 #[test]
+fn resolving_connecting_and_handshake_share_one_bound() {
+    let options = || {
+        let mut options = Options::default();
+        options.timeouts.setup = Some(10 * SECOND);
+        options
+    };
+    let mut world = World::plain();
+    let id = world.add_to("host.example", Toy::get(1), options());
+    fails_at(&mut world, id, 10 * SECOND, Reason::ConnectTimeout);
+
+    let mut world = World::plain();
+    let route = routed("host.example", Box::new(With(|| Box::new(Mute))));
+    let id = world.engine.add(route, Box::new(Toy::get(1)), options());
+    world.settle();
+    world.advance(4 * SECOND);
+    world.resolve(&["192.0.2.1"]);
+    world.advance(4 * SECOND);
+    world.finish_op("connect", Ok(0));
+    fails_at(&mut world, id, 2 * SECOND, Reason::HandshakeTimeout);
+}
+
+#[test]
 fn first_byte() {
     let (mut world, id) = asked(Toy::get(1), |t| t.first_byte = Some(3 * SECOND));
     fails_at(&mut world, id, 3 * SECOND, Reason::FirstByteTimeout);

@@ -208,5 +208,6 @@ fn bomb(coding: &dyn Coding, output: u64) -> Fault {
         "the {} body grows beyond all measure: {output} bytes so far",
         coding.name()
     );
-    Fault::new(Culprit::Limit, Reason::BodyTooLarge, what).remedy("raise max_decode_ratio")
+    Fault::new(Culprit::Limit, Reason::BodyTooLarge, what)
+        .remedy("raise max_decode_ratio, with max_body as the bound")
 }

@@ -378,3 +378,46 @@ fn what_was_not_taken_is_still_expected() {
     run.pump().unwrap();
     assert_eq!((run.from_peer.len(), run.http.expects()), (6, 8));
 }
+
+#[test]
+fn what_breaks_a_body_comes_with_a_remedy() {
+    for (bytes, reason) in [
+        (String::new(), Reason::EmptyReply),
+        (format!("{OK}Content-"), Reason::Truncated),
+        (
+            format!("{OK}Content-Length: 2\r\n\r\n1"),
+            Reason::PartialBody,
+        ),
+        (format!("{CHUNKED}2\r\n1"), Reason::PartialBody),
+        (format!("{CHUNKED}0\r\nA: b"), Reason::PartialBody),
+        (format!("{CHUNKED}x\r\n"), Reason::BadChunk),
+        (
+            format!("{OK}Content-Length: 2\r\nContent-Length: 3\r\n\r\n"),
+            Reason::ConflictingLength,
+        ),
+    ] {
+        let fault = fault(get(), config(), bytes.as_bytes(), true);
+        assert_eq!(fault.reason, reason, "{bytes:?}");
+        assert!(fault.remedy.is_some(), "{fault:?}");
+    }
+}
+
+#[test]
+fn what_a_cut_leaves_out_is_known_as_far_as_the_framing_says() {
+    for (bytes, missing) in [
+        (String::new(), Some(Reason::EmptyReply)),
+        ("HTTP/1.1 2".to_owned(), Some(Reason::Truncated)),
+        (
+            format!("{OK}Content-Length: 2\r\n\r\n1"),
+            Some(Reason::PartialBody),
+        ),
+        (format!("{CHUNKED}2\r\n1"), Some(Reason::PartialBody)),
+        (format!("{CHUNKED}0\r\nA: b"), Some(Reason::PartialBody)),
+        (format!("{OK}\r\nuntil the close"), None),
+        (format!("{OK}Content-Length: 2\r\n\r\n12"), None),
+    ] {
+        let (_, run) = answer(get(), config(), bytes.as_bytes(), false);
+        let found = run.http.missing().map(|fault| fault.reason);
+        assert_eq!(found, missing, "{bytes:?}");
+    }
+}

@@ -133,30 +133,55 @@ fn a_full_pipe_to_the_peer_holds_the_body() {
 }
 
 #[test]
-fn an_answer_before_the_end_of_the_body_ends_the_transfer() {
+fn an_answer_that_refuses_ends_the_transfer_before_the_body() {
     for body in [BodyKind::Sized(10), BodyKind::Chunked] {
-        let mut run = Run::new(post(body), config());
-        run.give("0123");
-        run.settle().unwrap();
-        run.arrive("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
-        assert_eq!(run.end(), End::Finished { reusable: false });
-        assert_eq!(run.data(), b"no");
+        for answer in ["413 Too Large", "307 Elsewhere", "300 Choices"] {
+            let mut run = Run::new(post(body), config());
+            run.give("0123");
+            run.settle().unwrap();
+            run.sent();
+            run.arrive(format!("HTTP/1.1 {answer}\r\nContent-Length: 2\r\n\r\n"));
+            run.give("4567");
+            run.settle().unwrap();
+            assert_eq!(run.sent(), "", "{answer}");
+            run.arrive("no");
+            assert_eq!(run.end(), End::Finished { reusable: false }, "{answer}");
+            assert_eq!(run.data(), b"no");
+        }
     }
 }
 
 #[test]
-fn an_error_stops_the_body_and_success_does_not() {
-    for (code, goes_on) in [("413", false), ("500", false), ("200", true)] {
-        let mut run = Run::new(post(BodyKind::Sized(10)), config());
+fn a_success_before_the_end_of_the_body_ends_with_the_body() {
+    for (body, rest) in [
+        (BodyKind::Sized(10), "456789"),
+        (BodyKind::Chunked, "6\r\n456789\r\n0\r\n\r\n"),
+    ] {
+        let mut run = Run::new(post(body), config());
+        run.give("0123");
         run.settle().unwrap();
         run.sent();
-        run.arrive(format!("HTTP/1.1 {code} x\r\nContent-Length: 2\r\n\r\n"));
-        run.give("0123456789");
-        run.settle().unwrap();
-        assert_eq!(run.sent() == "0123456789", goes_on);
-        run.arrive("ok");
-        assert_eq!(run.end(), End::Finished { reusable: goes_on });
+        run.arrive("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!(run.end(), End::Blocked);
+        assert_eq!(run.data(), b"ok");
+        assert!(run.http.only_sends());
+        assert!(run.body.ask().is_some(), "the rest is still wanted");
+        run.give_last("456789");
+        // What lies in the pipe is not sent yet.
+        assert_eq!(run.end(), End::Blocked);
+        assert_eq!(run.sent(), rest);
+        assert_eq!(run.end(), End::Finished { reusable: true });
     }
+}
+
+#[test]
+fn a_body_that_stops_after_a_success_is_no_success() {
+    let mut run = Run::new(post(BodyKind::Sized(10)), config());
+    run.give("0123");
+    run.settle().unwrap();
+    run.arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    run.give_last("");
+    assert_eq!(run.end(), End::Failed(Culprit::Misuse, Reason::Upload));
 }
 
 #[test]
@@ -199,7 +224,7 @@ fn without_an_answer_the_body_goes_at_the_deadline() {
 
 #[test]
 fn a_final_answer_instead_of_consent_keeps_the_body_here() {
-    for code in ["417 Expectation Failed", "401 Unauthorized", "200 OK"] {
+    for code in ["417 Expectation Failed", "401 Unauthorized", "302 Found"] {
         let mut run = expecting(BodyKind::Sized(4));
         run.give("body");
         run.settle().unwrap();
@@ -210,6 +235,18 @@ fn a_final_answer_instead_of_consent_keeps_the_body_here() {
         assert_eq!(run.sent(), "");
         assert_eq!(run.body.pipe.len(), 4);
     }
+}
+
+#[test]
+fn success_instead_of_consent_is_consent() {
+    let mut run = expecting(BodyKind::Sized(4));
+    run.give("body");
+    run.settle().unwrap();
+    run.sent();
+    run.arrive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(run.end(), End::Blocked);
+    assert_eq!(run.sent(), "body");
+    assert_eq!(run.end(), End::Finished { reusable: true });
 }
 
 #[test]

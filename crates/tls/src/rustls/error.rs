@@ -42,7 +42,8 @@ impl Failure {
             Self::Truncated => Fault::misbehaved(
                 Reason::Truncated,
                 "the connection ended without a TLS close_notify: bytes may be missing",
-            ),
+            )
+            .remedy("try again; do not take what has come for the whole"),
             Self::TooLong => Fault::new(
                 Culprit::Limit,
                 Reason::Malformed,

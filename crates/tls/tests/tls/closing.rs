@@ -76,6 +76,7 @@ fn an_end_without_close_notify_is_a_truncation() {
                 (fault.culprit, fault.reason),
                 (Culprit::PeerMisbehaved, Reason::Truncated)
             );
+            assert!(fault.remedy.is_some());
             assert_eq!(
                 drain(&mut local.app_in),
                 pattern(100),
