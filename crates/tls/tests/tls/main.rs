@@ -1,6 +1,11 @@
-//! The filter against a server in memory that this crate did not write.
+//! The filter over rustls against servers in memory that this crate did not write.
 
 #![cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+
+use sockless_tls::Backend;
+
+/// The one under test.
+const BACKEND: Backend = Backend::Rustls;
 
 mod certificates;
 mod closing;
@@ -9,4 +14,5 @@ mod garbage;
 mod handshake;
 mod peer;
 mod records;
+mod rustls_only;
 mod settings;

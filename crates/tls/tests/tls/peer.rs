@@ -17,6 +17,8 @@ use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
 use sockless_core::{Buf, Cx, Fault, Filter, Note, Pipe, Pool, Seams};
 use sockless_tls::{Client, Config, Roots};
 
+use crate::BACKEND;
+
 pub(crate) const LIMIT: usize = 64 * 1024;
 
 /// The wall clock of all tests: January 2027.
@@ -284,6 +286,11 @@ pub(crate) fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> 
     }
 }
 
+/// Settings for the backend under test.
+pub(crate) fn config(roots: Roots) -> Config {
+    Config::new(roots).backend(BACKEND)
+}
+
 /// An authority, its server for `example.com`, and a client that trusts it.
 pub(crate) struct World {
     pub(crate) authority: Authority,
@@ -300,7 +307,7 @@ impl World {
     pub(crate) fn with(provider: CryptoProvider) -> Self {
         let authority = Authority::new("sockless test authority");
         let server = Arc::new(authority.issue(&["example.com"]).server(provider));
-        let client = Config::new(authority.roots()).build().unwrap();
+        let client = config(authority.roots()).build().unwrap();
         Self {
             authority,
             server,
