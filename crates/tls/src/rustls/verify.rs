@@ -91,6 +91,10 @@ impl ServerVerifier for Full {
             {
                 return Ok(VerifiedIdentity::assertion(server.identity.clone()));
             }
+            // A list that is not its issuer's is none: it says nothing.
+            Err(Error::InvalidCertRevocationList(_)) => {
+                CertificateError::UnknownRevocationStatus.into()
+            }
             Err(error) => error,
             verified => return verified,
         };

@@ -12,7 +12,13 @@ mod closing;
 mod conformance;
 mod garbage;
 mod handshake;
+#[cfg(feature = "openssl")]
+mod options;
 mod peer;
 mod records;
+#[cfg(feature = "openssl")]
+mod refusals;
 mod rustls_only;
+#[cfg(feature = "openssl")]
+mod servers;
 mod settings;

@@ -53,6 +53,10 @@ impl Authority {
         self.0.pem()
     }
 
+    pub(crate) fn issuer(&self) -> &rcgen::Issuer<'static, KeyPair> {
+        &self.0
+    }
+
     pub(crate) fn roots(&self) -> Roots {
         let mut roots = Roots::empty();
         roots.add_der(&self.der());
