@@ -15,12 +15,20 @@ pub(crate) enum ClientIdentity {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     },
+    #[cfg_attr(
+        not(feature = "openssl"),
+        allow(dead_code, reason = "refused by rustls as it is")
+    )]
     Encrypted {
         chain: Vec<CertificateDer<'static>>,
         /// PEM.
         key: Zeroizing<Vec<u8>>,
         password: Zeroizing<String>,
     },
+    #[cfg_attr(
+        not(feature = "openssl"),
+        allow(dead_code, reason = "refused by rustls as it is")
+    )]
     Pkcs12 {
         file: Zeroizing<Vec<u8>>,
         password: Zeroizing<String>,

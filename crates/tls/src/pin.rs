@@ -42,10 +42,6 @@ impl Pins {
         let key = || x509::public_key(certificate);
         self.0.is_empty() || key().is_some_and(|key| self.0.contains(&Sha256::digest(key).into()))
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 const HASHED: &[u8] = b"sha256//";

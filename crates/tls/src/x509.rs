@@ -17,6 +17,7 @@ pub(crate) fn validity(certificate: &[u8]) -> Option<(Duration, Duration)> {
 
 /// Whether it may be a TLS server's: extended key usage (RFC 5280 section 4.2.1.12)
 /// is absent, or names servers or any purpose.
+#[cfg(feature = "rustls")]
 pub(crate) fn may_be_a_server(certificate: &[u8]) -> bool {
     let Some(extensions) = fields(certificate).map(|fields| fields.extensions) else {
         return false;
@@ -31,6 +32,7 @@ pub(crate) fn may_be_a_server(certificate: &[u8]) -> bool {
     }
 }
 
+#[cfg(feature = "rustls")]
 fn names_servers(value: &[u8]) -> bool {
     let Some((mut purposes, _)) = element(value, SEQUENCE) else {
         return false;
@@ -192,10 +194,13 @@ const NIST_HASHES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
 #[cfg(feature = "openssl")]
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 /// 2.5.29.37
+#[cfg(feature = "rustls")]
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 /// 2.5.29.37.0
+#[cfg(feature = "rustls")]
 const ANY_PURPOSE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
 /// 1.3.6.1.5.5.7.3.1
+#[cfg(feature = "rustls")]
 const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 
 const BOOLEAN: u8 = 0x01;

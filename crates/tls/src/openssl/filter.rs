@@ -267,7 +267,7 @@ impl Connection<'_> {
         &mut self,
         app_in: &mut Pipe,
         opened: &mut Option<Buf>,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
     ) -> Result<(), Failure> {
         loop {
             let buf = opened.get_or_insert_with(|| cx.buf(MAX_PLAIN));

@@ -38,7 +38,7 @@ impl Settings {
             ));
         }
         let provider = Arc::new(cryptography(&from)?);
-        let mut verifier: Arc<dyn ServerVerifier> = match from.verify {
+        let inner: Arc<dyn ServerVerifier> = match from.verify {
             Verify::Full => Arc::new(Full::new(
                 root_store(&from.roots)?,
                 from.roots.given.clone(),
@@ -47,12 +47,10 @@ impl Settings {
             )?),
             Verify::Insecure => Arc::new(Insecure(provider.signature_verification_algorithms)),
         };
-        if !from.pins.is_empty() {
-            verifier = Arc::new(Pinned {
-                inner: verifier,
-                pins: from.pins.clone(),
-            });
-        }
+        let verifier = Arc::new(Pinned {
+            inner,
+            pins: from.pins.clone(),
+        });
         let builder = ClientConfig::builder_with_details(provider, Arc::new(PumpTime))
             .dangerous()
             .with_custom_certificate_verifier(verifier);
