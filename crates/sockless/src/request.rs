@@ -260,7 +260,11 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
 
 /// Schemes that this build can carry.
 pub(crate) fn check_scheme(url: &Url) -> Result<(), Error> {
-    let tls = cfg!(any(feature = "tls-rustls", feature = "tls-ring"));
+    let tls = cfg!(any(
+        feature = "tls-rustls",
+        feature = "tls-ring",
+        feature = "tls-openssl"
+    ));
     match url.scheme() {
         "http" => Ok(()),
         "https" if tls => Ok(()),

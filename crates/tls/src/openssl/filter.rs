@@ -13,7 +13,7 @@ use super::error::Failure;
 use super::settings::Shared;
 use super::verify::Judge;
 use super::wire::Wire;
-use crate::record::{self, Broken, HEADER, record_at};
+use crate::record::{self, Broken, HEADER, RecordHeader, record_at};
 use crate::{LAYER, UNVERIFIED, binding};
 
 /// Most plaintext in a record (RFC 8446 section 5.1).
@@ -187,26 +187,25 @@ impl Connection<'_> {
             if self.state.open && app_in.room() <= opened.as_ref().map_or(0, |buf| buf.len()) {
                 return Ok(());
             }
-            let Some(payload) = self.next_record()? else {
+            let Some(record) = self.next_record()? else {
                 return self.starved();
             };
-            if !self.state.open {
+            if self.state.open {
+                self.open_record(&record, app_in, opened, cx)?;
+            } else {
                 self.shake_hands(cx)?;
-                continue;
             }
-            let plain = payload.saturating_sub(TAG).min(MAX_PLAIN);
-            if opened.as_ref().is_none_or(|buf| buf.spare() < plain) {
-                hand_up(opened, app_in);
-                let coming = self.net_in().len().min(app_in.room());
-                *opened = Some(cx.buf(coming.max(plain).min(BATCH)));
+            if !record.is_plausible() {
+                // OpenSSL would wait for the rest of it.
+                return Err(Failure::BadRecord(self.state.phase()));
             }
-            self.open_record(app_in, opened, cx)?;
         }
         Ok(())
     }
 
-    /// Lets OpenSSL see the next record, if it is whole; returns its payload's length.
-    fn next_record(&mut self) -> Result<Option<usize>, Failure> {
+    /// Lets OpenSSL see the next record, if it is whole; of one that cannot be right only
+    /// the header, which it refuses.
+    fn next_record(&mut self) -> Result<Option<RecordHeader>, Failure> {
         let heard = self.state.heard;
         let net_in = self.net_in();
         let Some(record) = record_at(net_in, 0) else {
@@ -216,16 +215,15 @@ impl Connection<'_> {
             if !heard {
                 return Err(Broken::not_tls(net_in).into());
             }
-            // OpenSSL refuses it by its header: there is nothing to wait for.
             self.stream.get_mut().allow(HEADER);
-            return Ok(Some(0));
+            return Ok(Some(record));
         }
         if record.total() > net_in.len() {
             return Ok(None);
         }
         self.stream.get_mut().allow(record.total());
         self.state.heard = true;
-        Ok(Some(record.payload()))
+        Ok(Some(record))
     }
 
     /// No whole record is left: is there an end instead?
@@ -241,7 +239,10 @@ impl Connection<'_> {
     fn shake_hands(&mut self, cx: &mut Cx<'_>) -> Result<(), Failure> {
         match self.stream.connect() {
             Ok(()) => {}
-            Err(error) if error.code() == ErrorCode::WANT_READ => return self.took_it_all(),
+            Err(error) if error.code() == ErrorCode::WANT_READ => return Ok(()),
+            Err(error) if error.code() == ErrorCode::ZERO_RETURN => {
+                return Err(Broken::ClosedInHandshake.into());
+            }
             Err(error) => return Err(self.failed(&error)),
         }
         let ssl = self.stream.ssl();
@@ -254,21 +255,19 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// A record that OpenSSL leaves lying has a header that only we refuse.
-    fn took_it_all(&mut self) -> Result<(), Failure> {
-        let header = record_at(self.net_in(), 0).is_none_or(|record| record.is_plausible());
-        match self.stream.get_ref().left() {
-            0 if header || !self.state.heard => Ok(()),
-            _ => Err(Failure::BadRecord(self.state.phase())),
-        }
-    }
-
     fn open_record(
         &mut self,
+        record: &RecordHeader,
         app_in: &mut Pipe,
         opened: &mut Option<Buf>,
         cx: &Cx<'_>,
     ) -> Result<(), Failure> {
+        let plain = record.payload().saturating_sub(TAG).min(MAX_PLAIN);
+        if opened.as_ref().is_none_or(|buf| buf.spare() < plain) {
+            hand_up(opened, app_in);
+            let coming = self.net_in().len().min(app_in.room());
+            *opened = Some(cx.buf(coming.max(plain).min(BATCH)));
+        }
         loop {
             let buf = opened.get_or_insert_with(|| cx.buf(MAX_PLAIN));
             match self.stream.ssl_read(buf.spare_mut()) {
