@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     unverified: bool,
 }
 
+/// rustls counts sessions, and takes a server for that many.
+const SESSIONS_PER_SERVER: usize = 8;
 /// Servers whose sessions are kept when nobody says for how many.
 const SESSIONS: usize = 256;
 
@@ -83,7 +85,7 @@ impl Settings {
         config.enable_sni = from.sni;
         config.resumption = match from.sessions.unwrap_or(SESSIONS) {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers),
+            servers => Resumption::in_memory_sessions(servers.saturating_mul(SESSIONS_PER_SERVER)),
         };
         if let Some(log) = from.key_log {
             config.key_log = Arc::new(log);

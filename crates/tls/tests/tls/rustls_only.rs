@@ -113,3 +113,25 @@ fn a_provider_that_is_not_built_in_is_refused() {
         }
     }
 }
+
+#[test]
+fn sessions_are_kept_for_as_many_servers_as_was_said() {
+    let world = World::new();
+    let issued = world
+        .authority
+        .issue(&["a.example", "b.example", "c.example"]);
+    let server = issued.server(rustls_aws_lc_rs::DEFAULT_PROVIDER);
+    let server = std::sync::Arc::new(server);
+    let client = config(world.authority.roots()).resumption(2).build();
+    let client = client.unwrap();
+    let meet = |name: &str| {
+        let mut local = Local::new(&client, name);
+        settle(&mut local, &mut Remote::new(&server)).unwrap();
+        local.note()
+    };
+    meet("a.example");
+    meet("b.example");
+    assert!(meet("a.example").ends_with("resumed"));
+    meet("c.example");
+    assert!(meet("a.example").ends_with("full"), "the oldest gives way");
+}
