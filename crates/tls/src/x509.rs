@@ -137,6 +137,22 @@ fn extension<'a>(mut all: &'a [u8], name: &[u8]) -> Option<Option<&'a [u8]>> {
     Some(None)
 }
 
+/// Whether it may sign revocation lists: key usage (RFC 5280 section 4.2.1.3) is absent,
+/// or has `cRLSign`.
+#[cfg(feature = "openssl")]
+pub(crate) fn may_sign_lists(certificate: &[u8]) -> bool {
+    let Some(Some(extensions)) = fields(certificate).map(|fields| fields.extensions) else {
+        return fields(certificate).is_some();
+    };
+    match extension(extensions, KEY_USAGE) {
+        // Bits count from the highest; the first byte says how many are unused.
+        Some(Some(usage)) => matches!(element(usage, BIT_STRING), Some((&[_, bits, ..], _))
+            if bits & 0b10 != 0),
+        Some(None) => true,
+        None => false,
+    }
+}
+
 /// What has to be known of a revocation list (RFC 5280 section 5.1).
 #[cfg(feature = "openssl")]
 pub(crate) struct RevocationList {
@@ -190,6 +206,9 @@ const ECDSA_SHA1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01];
 const ECDSA_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
 /// 2.16.840.1.101.3.4.2
 const NIST_HASHES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
+/// 2.5.29.15
+#[cfg(feature = "openssl")]
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 /// 2.5.29.19
 #[cfg(feature = "openssl")]
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];

@@ -22,3 +22,5 @@ mod rustls_only;
 #[cfg(feature = "openssl")]
 mod servers;
 mod settings;
+#[cfg(feature = "openssl")]
+mod staple;

@@ -16,4 +16,3 @@ mod records;
 mod refusals;
 mod servers;
 mod settings;
-mod staple;

@@ -174,6 +174,40 @@ fn revocation_lists_are_obeyed() {
 }
 
 #[test]
+fn an_authority_needs_the_right_to_sign_lists() {
+    use rcgen::KeyUsagePurpose::{CrlSign, KeyCertSign};
+    for (usages, is_fine) in [
+        (vec![KeyCertSign, CrlSign], true),
+        (vec![KeyCertSign], false),
+    ] {
+        let root = Authority::new("root");
+        let key = KeyPair::generate().unwrap();
+        let named = |usages| {
+            let mut params = CertificateParams::new(vec![]).unwrap();
+            params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params.key_usages = usages;
+            let name = rcgen::DnType::CommonName;
+            params.distinguished_name.push(name, "intermediate");
+            params
+        };
+        let intermediate = named(usages).signed_by(&key, root.issuer()).unwrap();
+        // Without the right rcgen makes no list: the same authority, as if it had it.
+        let issuer = Issuer::new(named(vec![KeyCertSign, CrlSign]), key);
+        let own = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["example.com".to_owned()]).unwrap();
+        let leaf = params.signed_by(&own, &issuer).unwrap();
+        let chain = vec![leaf.der().clone(), intermediate.der().clone()];
+        let server = context_of(&Issued { chain, key: own });
+        let lists = list(&issuer, None, 2028) + &list(root.issuer(), None, 2028);
+        let config = config(root.roots()).crl_pem(lists.as_bytes()).unwrap();
+        match is_fine {
+            true => meet(config, server).unwrap(),
+            false => refused("no cRLSign", config, server, Reason::Certificate, "unknown"),
+        }
+    }
+}
+
+#[test]
 fn pins_are_checked_whatever_else_is() {
     let ca = Authority::new("ca");
     let issued = ca.issue(&["example.com"]);

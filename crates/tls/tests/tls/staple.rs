@@ -1,4 +1,5 @@
-//! OCSP stapling: what a server has to bring when it has to bring something.
+//! OCSP stapling: what a server has to bring when it has to bring something. OpenSSL's
+//! alone: rustls has no way to verify it.
 
 use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::{PKey, Private};
@@ -6,8 +7,9 @@ use openssl::sign::Signer;
 use openssl::x509::X509;
 use rcgen::SerialNumber;
 use sockless_core::{Fault, Reason};
+use sockless_tls::{Backend, Config};
 
-use crate::peer::{Authority, Issued, Local, config};
+use crate::peer::{Authority, Issued, Local};
 use crate::servers::{Server, context_of, settle};
 
 const SERIAL: u8 = 77;
@@ -115,7 +117,11 @@ impl World {
                 None => Ok(false),
             })
             .unwrap();
-        let client = config(self.ca.roots()).require_ocsp(true).build().unwrap();
+        let client = Config::new(self.ca.roots())
+            .backend(Backend::Openssl)
+            .require_ocsp(true)
+            .build()
+            .unwrap();
         let mut server = Server::new(&server.build());
         settle(&mut Local::new(&client, "example.com"), &mut server)
     }
