@@ -42,6 +42,7 @@ const IO_CRATES: &[&str] = &[
 const CRYPTOGRAPHY: &[&str] = &[
     "aws-lc-rs",
     "aws-lc-sys",
+    "openssl",
     "ring",
     "rustls-aws-lc-rs",
     "rustls-ring",
