@@ -190,11 +190,17 @@ impl Hosts {
         self.promote(id);
     }
 
-    /// A connection is clean: the transfer of its host that gets it now, or none, and it is idle.
+    /// A connection is clean: the transfer of its host that gets it now, or none, and it is
+    /// idle; then it may make way for another host's ([`Hosts::next_to_ask`]).
     pub(super) fn put_idle(&mut self, id: u64, conn: u64) -> Option<u64> {
         let host = self.hosts.get_mut(id)?;
         let first = host.waiting.first_entry();
-        if let Some(first) = first.filter(|first| !first.get()) {
+        // Who waits longer for the bound on all is another host's, or this host's first
+        // would be it: a busy host must not keep its places for ever.
+        let scarce = self.open >= self.in_all;
+        let longest = self.queue.first().filter(|_| scarce);
+        let in_turn = |place: &(u64, u64)| longest.is_none_or(|longest| place <= longest);
+        if let Some(first) = first.filter(|first| !first.get() && in_turn(first.key())) {
             let (place, _) = first.remove_entry();
             self.queue.remove(&place);
             return Some(place.1);
@@ -305,6 +311,46 @@ mod tests {
         assert_eq!(hosts.next_to_ask(), Some(3));
         hosts.stop_waiting(b, 3, 3);
         assert_eq!(hosts.request(b, 3, 3, false), Grant::Replace(70));
+    }
+
+    #[test]
+    fn a_busy_host_gives_way_to_who_waits_longer() {
+        let mut hosts = hosts(0, 1);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Wait);
+        assert_eq!(hosts.request(a, 3, 3, false), Grant::Wait);
+        assert_eq!(hosts.put_idle(a, 70), None, "b is first");
+        assert_eq!(hosts.next_to_ask(), Some(2));
+        hosts.stop_waiting(b, 2, 2);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Replace(70));
+        hosts.remove_idle(a, 70);
+        hosts.closed(a);
+        assert_eq!(hosts.next_to_ask(), None, "b has the only place");
+        // Those of one host stay on its connection while nobody else is before them.
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait);
+        assert_eq!(hosts.put_idle(b, 71), None, "now a is");
+        assert_eq!(hosts.next_to_ask(), Some(3));
+    }
+
+    #[test]
+    fn who_cannot_use_a_place_gives_it_back() {
+        let mut hosts = hosts(1, 2);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Connect);
+        let c = hosts.enter(&key("c"));
+        assert_eq!(hosts.request(c, 3, 3, false), Grant::Wait);
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait, "behind 3");
+        assert_eq!(hosts.request(a, 5, 5, false), Grant::Wait);
+        hosts.stop_waiting(c, 3, 3);
+        assert_eq!(hosts.put_idle(a, 70), None, "4 is first");
+        assert_eq!(hosts.next_to_ask(), Some(4));
+        hosts.stop_waiting(b, 4, 4);
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait, "b is full");
+        assert_eq!(hosts.next_to_ask(), Some(5));
+        hosts.stop_waiting(a, 5, 5);
+        assert_eq!(hosts.request(a, 5, 5, false), Grant::Reuse(70));
     }
 
     #[test]
