@@ -16,6 +16,8 @@ pub(super) struct Hosts {
     queue: BTreeSet<(u64, u64)>,
     /// Idle connections, the longest idle first: (turn, connection, host).
     idle: BTreeSet<(u64, u64, u64)>,
+    /// When each idle connection became that, as a turn: where to find it in the sets.
+    turns: BTreeMap<u64, u64>,
     turn: u64,
     open: usize,
     per_host: usize,
@@ -27,7 +29,7 @@ struct Host {
     /// Connections, idle ones included.
     open: usize,
     /// Idle connections, the most recent last: (turn, connection).
-    idle: Vec<(u64, u64)>,
+    idle: BTreeSet<(u64, u64)>,
     /// Waiting transfers by rank, and whether theirs must be a new connection.
     waiting: BTreeMap<(u64, u64), bool>,
     /// Transfers that know this entry.
@@ -68,6 +70,7 @@ impl Hosts {
             hosts: Slab::default(),
             queue: BTreeSet::new(),
             idle: BTreeSet::new(),
+            turns: BTreeMap::new(),
             turn: 0,
             open: 0,
             per_host: bound(limits.connections_per_host),
@@ -86,7 +89,7 @@ impl Hosts {
         let host = Host {
             key: key.clone(),
             open: 0,
-            idle: Vec::new(),
+            idle: BTreeSet::new(),
             waiting: BTreeMap::new(),
             users: 1,
         };
@@ -175,8 +178,9 @@ impl Hosts {
     }
 
     fn take_idle(&mut self, id: u64) -> Option<u64> {
-        let (turn, conn) = self.hosts.get_mut(id)?.idle.pop()?;
+        let (turn, conn) = self.hosts.get_mut(id)?.idle.pop_last()?;
         self.idle.remove(&(turn, conn, id));
+        self.turns.remove(&conn);
         Some(conn)
     }
 
@@ -206,20 +210,21 @@ impl Hosts {
             return Some(place.1);
         }
         self.turn += 1;
-        host.idle.push((self.turn, conn));
+        host.idle.insert((self.turn, conn));
         self.idle.insert((self.turn, conn, id));
+        self.turns.insert(conn, self.turn);
         self.promote(id);
         None
     }
 
     /// An idle connection is not to be given out any more.
     pub(super) fn remove_idle(&mut self, id: u64, conn: u64) {
-        let Some(host) = self.hosts.get_mut(id) else {
+        let Some(turn) = self.turns.remove(&conn) else {
             return;
         };
-        if let Some(at) = host.idle.iter().position(|(_, have)| *have == conn) {
-            let (turn, _) = host.idle.remove(at);
-            self.idle.remove(&(turn, conn, id));
+        self.idle.remove(&(turn, conn, id));
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.idle.remove(&(turn, conn));
         }
     }
 
@@ -396,6 +401,32 @@ mod tests {
         assert_eq!(hosts.next_to_ask(), Some(2));
         hosts.stop_waiting(a, 2, 2);
         assert_eq!(hosts.request(a, 2, 2, true), Grant::Replace(55));
+    }
+
+    #[test]
+    fn idle_connections_go_from_anywhere_and_the_latest_is_given_out_first() {
+        const COUNT: u64 = 10_000;
+        let mut hosts = hosts(0, 0);
+        let a = hosts.enter(&key("a"));
+        for conn in 0..COUNT {
+            assert_eq!(hosts.request(a, conn, conn, true), Grant::Connect);
+            assert_eq!(hosts.put_idle(a, conn), None);
+        }
+        // Neither from the front nor from the back: 7919 is a prime.
+        for n in 0..COUNT - 100 {
+            hosts.remove_idle(a, n * 7919 % COUNT);
+            hosts.closed(a);
+        }
+        hosts.remove_idle(a, 0);
+        let mut left: Vec<u64> = (COUNT - 100..COUNT).map(|n| n * 7919 % COUNT).collect();
+        left.sort_unstable();
+        assert_eq!(hosts.idle(), left.len());
+        assert_eq!(hosts.oldest_idle(), left.first().copied());
+        while let Some(conn) = left.pop() {
+            assert_eq!(hosts.request(a, conn, conn, false), Grant::Reuse(conn));
+        }
+        assert!(hosts.turns.is_empty());
+        assert_eq!(hosts.request(a, 0, 0, false), Grant::Connect);
     }
 
     #[test]
