@@ -9,7 +9,7 @@
 //! All of them follow the same rules, which one test suite checks for each:
 //!
 //! - An operation comes back exactly once, also a cancelled one. One that ended early
-//!   because of the cancel carries `ECANCELED` as its raw OS error.
+//!   because of the cancel carries the error [`cancelled`](sockless_core::cancelled).
 //! - A receive reports its number of bytes in [`Completion::result`](sockless_core::Completion)
 //!   and leaves [`Buf::grow`](sockless_core::Buf::grow) to the engine, whether the buffer came
 //!   with the operation or was the driver's choice: the bytes are the first of the spare room.

@@ -308,11 +308,6 @@ pub(crate) fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// The result of an operation that ended because it was cancelled.
-pub(crate) fn cancelled() -> io::Error {
-    io::Error::from_raw_os_error(libc::ECANCELED)
-}
-
 /// The engine asked for something that cannot work.
 pub(crate) fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)

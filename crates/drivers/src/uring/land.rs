@@ -32,6 +32,7 @@ impl Uring {
         } = flight;
         let result = match usize::try_from(completed.result()) {
             Ok(n) => Ok(n),
+            Err(_) if completed.result() == -libc::ECANCELED => Err(sockless_core::cancelled()),
             Err(_) => Err(io::Error::from_raw_os_error(-completed.result())),
         };
         match stage {
@@ -79,7 +80,7 @@ impl Uring {
         }
         let cut_short = cancelled && code == Some(libc::EINTR);
         let result = if cut_short {
-            Err(socket::cancelled())
+            Err(sockless_core::cancelled())
         } else {
             result
         };
@@ -116,7 +117,7 @@ impl Uring {
             _ if cancelled => {
                 self.ready.push(Completion {
                     op,
-                    result: Err(socket::cancelled()),
+                    result: Err(sockless_core::cancelled()),
                 });
             }
             Again::AtOnce => self.start(op),

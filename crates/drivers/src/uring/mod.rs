@@ -31,11 +31,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use io_uring::{IoUring, opcode, squeue, types};
-use sockless_core::{Completion, ConnId, Driver, Op, OpId, Pool};
+use sockless_core::{Completion, ConnId, Driver, Op, OpId, Pool, cancelled};
 
 use crate::bell::Bell;
 use crate::resolver::{Lookup, Resolver};
-use crate::socket;
 use crate::sockets::Sockets;
 use crate::{Wakeable, Waker};
 use buffers::BufferRing;
@@ -278,11 +277,11 @@ impl Driver for Uring {
             self.cancel_flight(key);
         } else if let Some(at) = self.starved.iter().position(|op| op.id == id) {
             let op = self.starved.remove(at);
-            let cancelled = |op| Completion {
+            let ended = |op| Completion {
                 op,
-                result: Err(socket::cancelled()),
+                result: Err(cancelled()),
             };
-            self.ready.extend(op.map(cancelled));
+            self.ready.extend(op.map(ended));
         }
         // Otherwise it has come back already, or is about to.
     }
@@ -332,7 +331,7 @@ impl Uring {
             if let Some(flight) = self.flights.remove(key) {
                 self.ready.push(Completion {
                     op: flight.op,
-                    result: Err(socket::cancelled()),
+                    result: Err(cancelled()),
                 });
             }
         } else {

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex};
 
-use sockless_core::{Completion, ConnId, OpKind};
+use sockless_core::{Completion, ConnId, OpKind, is_cancelled};
 use sockless_drivers::Lookup;
 
-use crate::rig::{Make, Options, Rig, is_cancelled};
+use crate::rig::{Make, Options, Rig};
 
 fn resolve(host: &str) -> OpKind {
     OpKind::Resolve {

@@ -198,10 +198,6 @@ pub(crate) fn received(completion: Completion) -> io::Result<Vec<u8>> {
     Ok(buf.to_vec())
 }
 
-pub(crate) fn is_cancelled(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ECANCELED)
-}
-
 /// Makes closing the stream a reset.
 pub(crate) fn reset(peer: TcpStream) {
     let linger = libc::linger {
