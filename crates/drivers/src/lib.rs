@@ -17,6 +17,7 @@
 //! - An operation on a connection that does not exist completes with
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected); nothing an engine submits makes a
 //!   driver panic.
+//! - `Close` ends what is in flight on its connection: the peer sees the end, and all of it comes back.
 //! - A connection whose `Connect` failed has no socket any more; its `Close` succeeds all the same.
 //!
 //! This crate is where sockets, threads and the clock live, so it lifts the workspace's

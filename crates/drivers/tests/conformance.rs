@@ -91,7 +91,9 @@ macro_rules! suite {
                     a_deadline_ends_a_wait,
                     a_past_deadline_does_not_wait,
                     a_driver_can_go_with_operations_in_flight,
-                    a_closed_connection_s_peer_sees_the_end;
+                    a_closed_connection_s_peer_sees_the_end,
+                    a_close_ends_what_is_in_flight,
+                    a_close_before_the_driver_looked_ends_what_was_submitted;
             }
         }
     };

@@ -24,6 +24,7 @@ impl Uring {
         let Some(flight) = self.flights.remove(key) else {
             return;
         };
+        let conn = flight.op.conn;
         let Flight {
             op,
             stage,
@@ -39,6 +40,7 @@ impl Uring {
             Stage::Poll => self.polled(op, cancelled, result),
             _ => self.carried_out(op, cancelled, result, picked),
         }
+        self.joined(conn);
     }
 
     fn answer_bell(&mut self) {

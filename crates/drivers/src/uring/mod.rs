@@ -15,8 +15,11 @@
 //!         │     └───────────── submitted again ◄───────────┘      │
 //!         └─ Stage::Poll ── readable ── recv(2) ──────────────────┘
 //! ```
+//!
+//! A `Close` that finds others of its connection on their way waits for them ([`closing`]).
 
 mod buffers;
+mod closing;
 mod flights;
 mod land;
 mod setup;
@@ -38,6 +41,7 @@ use crate::resolver::{Lookup, Resolver};
 use crate::sockets::Sockets;
 use crate::{Wakeable, Waker};
 use buffers::BufferRing;
+use closing::Closing;
 use flights::{Flights, Key, Stage};
 use setup::Abilities;
 
@@ -145,6 +149,7 @@ pub struct Uring {
     buffers: Option<BufferRing>,
     /// Receives that found the buffer ring empty.
     starved: VecDeque<Op>,
+    closing: Vec<Closing>,
     /// For the application, at the next wait.
     ready: Vec<Completion>,
     resolver: Resolver,
@@ -188,6 +193,7 @@ impl Uring {
             sockets: Sockets::default(),
             buffers,
             starved: VecDeque::new(),
+            closing: Vec::new(),
             ready: Vec::new(),
             resolver: Resolver::new(Arc::clone(&bell), config.lookup),
             bell,
@@ -319,6 +325,7 @@ impl Driver for Uring {
 }
 
 impl Uring {
+    /// Asks for a flight's early end, once.
     fn cancel_flight(&mut self, key: Key) {
         let Some(flight) = self.flights.flight(key) else {
             return;
@@ -352,8 +359,7 @@ impl Uring {
             self.flights
                 .remove(Key::from_user_data(entry.get_user_data()));
         }
-        let keys: Vec<Key> = self.flights.kernel_keys().collect();
-        for key in keys {
+        for key in self.flights.kernel_keys() {
             self.queue_cancel(key);
             if let Some(flight) = self.flights.flight(key) {
                 // It is not to be done again.
