@@ -83,6 +83,7 @@ macro_rules! suite {
                     addresses_keep_their_order_without_duplicates,
                     a_slow_name_does_not_hold_up_others,
                     a_cancelled_name_comes_back_at_once,
+                    cancelled_names_do_not_hold_up_others,
                     a_lookup_that_panics_is_an_error;
                 scale:
                     a_thousand_sockets_at_once,

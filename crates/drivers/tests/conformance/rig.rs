@@ -22,7 +22,7 @@ pub(crate) struct Options {
 pub(crate) type Make = fn(Options) -> Box<dyn Driver>;
 
 /// A hung driver fails its test instead of hanging it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     pub(crate) driver: Box<dyn Driver>,
