@@ -25,6 +25,7 @@ mod land;
 mod setup;
 mod start;
 
+use core::marker::PhantomData;
 use core::mem;
 use std::collections::VecDeque;
 use std::fmt;
@@ -133,8 +134,14 @@ impl fmt::Debug for UringConfig {
 
 /// A driver on io_uring.
 ///
-/// It stays on the thread that made it: current kernels do a ring's completion work on
-/// one thread only. [`Threaded`](crate::Threaded) makes one on a thread of its own.
+/// It stays on the thread that made it, and is not `Send`: current kernels let only that one
+/// hand operations over (`IORING_SETUP_SINGLE_ISSUER`). [`Threaded`](crate::Threaded) makes
+/// one on a thread of its own.
+///
+/// ```compile_fail,E0277
+/// fn elsewhere<T: Send>() {}
+/// elsewhere::<sockless_drivers::Uring>();
+/// ```
 ///
 /// Dropping it cancels what is in flight and waits up to a second for the kernel to let
 /// go. Memory that the kernel still holds then is leaked, because it may still be written to.
@@ -158,6 +165,8 @@ pub struct Uring {
     woken: bool,
     pool: Pool,
     recv_buffer_size: usize,
+    /// A raw pointer is not `Send`.
+    stays_on_its_thread: PhantomData<*const ()>,
 }
 
 impl Uring {
@@ -201,6 +210,7 @@ impl Uring {
             woken: false,
             pool: config.pool,
             recv_buffer_size: config.recv_buffer_size,
+            stays_on_its_thread: PhantomData,
         })
     }
 
