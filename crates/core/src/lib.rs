@@ -35,7 +35,9 @@ pub use event::{Event, Fields, Head, Note, Summary, TransferId};
 pub use exchange::{Body, Events, Exchange, Top, Turn};
 pub use filter::{ChannelBinding, Cx, Filter, Phase, Seams, Status};
 pub use limits::{Limits, Timeouts};
-pub use op::{Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind};
+pub use op::{
+    Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind, cancelled, is_cancelled,
+};
 pub use pipe::Pipe;
 pub use raw::Raw;
 pub use route::{Key, LayerKey, Plain, Recipe, Route, Target};
