@@ -40,6 +40,12 @@ pub enum Event {
         /// Where it goes, as an absolute URL.
         location: String,
     },
+    /// The answer asks for credentials, and the request is sent again with them; its body
+    /// is dropped.
+    Challenged {
+        /// The answer's head.
+        head: Head,
+    },
     /// A piece of the answer's body, without a copy.
     Data(Buf),
     /// Fields after the body.

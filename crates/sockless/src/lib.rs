@@ -28,11 +28,21 @@
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
+mod auth;
+#[cfg(feature = "http")]
+mod chain;
+#[cfg(feature = "http")]
+mod choice;
+#[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
 mod outgoing;
 #[cfg(feature = "http")]
+mod parties;
+#[cfg(feature = "http")]
 mod plan;
+#[cfg(feature = "http")]
+mod proxy;
 #[cfg(feature = "http")]
 mod redirect;
 #[cfg(feature = "http")]
@@ -40,7 +50,13 @@ mod request;
 #[cfg(feature = "http")]
 mod run;
 #[cfg(feature = "http")]
+mod secure;
+#[cfg(feature = "http")]
 mod session;
+#[cfg(feature = "http")]
+mod tunnel;
+#[cfg(feature = "http")]
+mod way;
 
 pub use sockless_core as core;
 pub use sockless_core::{
@@ -49,9 +65,15 @@ pub use sockless_core::{
 };
 
 #[cfg(feature = "http")]
+pub use auth::Auth;
+#[cfg(feature = "http")]
+pub use choice::{NoProxy, Proxies};
+#[cfg(feature = "http")]
 pub use client::{Client, Incoming};
 #[cfg(feature = "http")]
 pub use outgoing::Outgoing;
+#[cfg(feature = "http")]
+pub use proxy::{Proxy, ProxyKind};
 #[cfg(feature = "http")]
 pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
@@ -64,3 +86,5 @@ pub use sockless_drivers as drivers;
 pub use sockless_http as http;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
+#[cfg(feature = "http")]
+pub use tunnel::{ProxyHeader, TunnelTo};

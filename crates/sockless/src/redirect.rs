@@ -74,7 +74,7 @@ pub(crate) fn next(
             .at("http"));
     }
     if !request.redirects.trust_all_hosts && origin(&request.url) != origin(&to) {
-        request.credentials = None;
+        request.auth = None;
         request
             .fields
             .retain(|(name, _)| !is_one_of(name, &SECRETS));
@@ -129,12 +129,12 @@ mod tests {
             "https://a.example:444/",
         ] {
             let next = next(request("GET"), 302, to(other), false).expect("can be followed");
-            assert!(next.credentials.is_none(), "{other}");
+            assert!(next.auth.is_none(), "{other}");
             let names: Vec<_> = next.fields.iter().map(|(name, _)| name.as_str()).collect();
             assert_eq!(names, ["X-Kept"], "{other}");
         }
         let same = next(request("GET"), 302, to("https://a.example/x"), false).expect("followed");
-        assert!(same.credentials.is_some());
+        assert!(same.auth.is_some());
         assert_eq!(same.fields.len(), 2);
     }
 

@@ -10,6 +10,9 @@ use sockless_core::{Culprit, Error, Fault, Options, Reason, Timeouts};
 use sockless_http::Http1Config;
 use url::Url;
 
+use crate::secure::Tls;
+use crate::{Auth, Proxies, Proxy, ProxyHeader};
+
 /// One transfer: a URL, what to send, and how to treat it.
 ///
 /// ```
@@ -30,7 +33,10 @@ pub struct Request {
     pub(crate) body: Body,
     pub(crate) rewindable: bool,
     pub(crate) redirects: Redirects,
-    pub(crate) credentials: Option<(String, String)>,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) proxies: Proxies,
+    pub(crate) header: Option<ProxyHeader>,
+    pub(crate) tls: Option<Tls>,
     pub(crate) options: Options,
     pub(crate) http: Http1Config,
     pub(crate) unix: Option<PathBuf>,
@@ -92,10 +98,10 @@ impl Request {
     /// The URL is none, has no host, or another scheme.
     pub fn new(method: &str, url: &str) -> Result<Self, Error> {
         let mut url = parse(url)?;
-        let credentials = (!url.username().is_empty() || url.password().is_some()).then(|| {
-            (
-                decoded(url.username()),
-                decoded(url.password().unwrap_or_default()),
+        let auth = (!url.username().is_empty() || url.password().is_some()).then(|| {
+            Auth::password(
+                &decoded(url.username()),
+                &decoded(url.password().unwrap_or_default()),
             )
         });
         // Neither can fail: the URL has a host.
@@ -109,7 +115,10 @@ impl Request {
             body: Body::Empty,
             rewindable: false,
             redirects: Redirects::none(),
-            credentials,
+            auth,
+            proxies: Proxies::default(),
+            header: None,
+            tls: None,
             options: Options::default(),
             http: Http1Config::default(),
             unix: None,
@@ -186,8 +195,45 @@ impl Request {
 
     /// Sends Basic credentials to this host (RFC 7617), not to hosts that it redirects to.
     #[must_use]
-    pub fn basic(mut self, user: &str, password: &str) -> Self {
-        self.credentials = Some((user.to_owned(), password.to_owned()));
+    pub fn basic(self, user: &str, password: &str) -> Self {
+        self.auth(Auth::password(user, password))
+    }
+
+    /// Who the user is to this host, and to no host that it redirects to.
+    #[must_use]
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = Some(auth);
+        self
+    }
+
+    /// Adds a proxy at the far end of the chain: the first one is connected to.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies.http.push(proxy.clone());
+        self.proxies.https.push(proxy);
+        self
+    }
+
+    /// Sets the proxies by scheme, for this URL and those that it redirects to.
+    #[must_use]
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Begins the connection with the PROXY protocol's header, behind all proxies and in front
+    /// of TLS. It is not sent to a proxy that is handed the request as it is.
+    #[must_use]
+    pub fn proxy_header(mut self, header: ProxyHeader) -> Self {
+        self.header = Some(header);
+        self
+    }
+
+    /// TLS settings for this transfer instead of the session's.
+    #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
+    #[must_use]
+    pub fn tls(mut self, client: Arc<sockless_tls::Client>) -> Self {
+        self.tls = Some(Tls(client));
         self
     }
 
@@ -316,7 +362,7 @@ pub(crate) fn check_scheme(url: &Url) -> Result<(), Error> {
 }
 
 /// Undoes percent encoding, as credentials in URLs want it.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {

@@ -1,19 +1,24 @@
 //! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
 
 use core::net::IpAddr;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Result as IoResult;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Buf, Culprit, Engine, Error, Event, Fault, Head, Limits, Op, Output, Reason, Route, Stats,
+    Buf, Culprit, Engine, Error, Event, Fault, Head, Limits, Op, Output, Raw, Reason, Route, Stats,
     Summary, TransferId,
 };
 
+use crate::TunnelTo;
+use crate::chain::{self, Surroundings};
+use crate::parties::{Parties, Sides};
 use crate::plan;
 use crate::redirect;
 use crate::request::{Body, Request};
+use crate::secure::Tls;
+use crate::way::{OwnedWay, Way};
 
 /// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
 const REDIRECT_BODY: u64 = 64 * 1024;
@@ -29,8 +34,7 @@ pub struct Config {
     pub limits: Limits,
     /// Addresses for host and port, instead of asking a resolver.
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
-    #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
-    tls: Option<Arc<sockless_tls::Client>>,
+    tls: Option<Tls>,
 }
 
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
@@ -40,15 +44,9 @@ impl Config {
     /// # Errors
     /// The settings contradict each other.
     pub fn with_tls(mut self, tls: sockless_tls::Config) -> Result<Self, Error> {
-        self.tls = Some(tls.build().map_err(|fault| fault.at("tls"))?);
+        let client = tls.build().map_err(|fault| fault.at("tls"))?;
+        self.tls = Some(Tls(client));
         Ok(self)
-    }
-
-    pub(crate) fn tls(&self) -> Result<Arc<sockless_tls::Client>, Error> {
-        self.tls.clone().ok_or_else(|| {
-            let what = "no TLS settings";
-            Fault::new(Culprit::Misuse, Reason::Unsupported, what).at("tls")
-        })
     }
 }
 
@@ -63,17 +61,17 @@ pub struct Session {
     jobs: HashMap<TransferId, Job>,
     /// The current hop of a transfer that was redirected.
     hops: HashMap<TransferId, TransferId>,
-    /// The last route, for the next request to the same place.
-    routes: HashMap<RouteName, Arc<Route>>,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct RouteName {
-    scheme: String,
-    host: String,
-    port: Option<u16>,
-    unix: Option<std::path::PathBuf>,
-    local: Option<IpAddr>,
+    /// Byte streams, which are no jobs.
+    tunnels: HashSet<TransferId>,
+    /// The last routes, for the next request to the same place.
+    routes: HashMap<OwnedWay, Arc<Route>>,
+    /// The one that was used last: most requests go where the one before went.
+    last_route: Option<(OwnedWay, Arc<Route>)>,
+    /// Routes made so far: their numbers.
+    ways: u64,
+    parties: Parties,
+    /// For everything that has to be unpredictable.
+    seed: u64,
 }
 
 /// Routes kept ready; beyond, all are made anew.
@@ -87,8 +85,9 @@ struct Job {
     /// When all hops together have taken too long.
     deadline: Option<Instant>,
     redirects: u32,
-    /// This hop's answer leads on to there.
-    next: Option<(u16, url::Url)>,
+    /// This hop's answer leads on.
+    next: Option<Next>,
+    sides: Sides,
     discarded: u64,
     body_at: usize,
     body_used: bool,
@@ -98,6 +97,14 @@ struct Job {
     afresh: bool,
     /// Why we ended it ourselves.
     failure: Option<Error>,
+}
+
+/// What follows an answer that is not the last one.
+enum Next {
+    /// Elsewhere.
+    Redirect(u16, url::Url),
+    /// The same again, with what the challenge asked for.
+    Again,
 }
 
 impl Session {
@@ -117,7 +124,12 @@ impl Session {
             config,
             jobs: HashMap::new(),
             hops: HashMap::new(),
+            tunnels: HashSet::new(),
             routes: HashMap::new(),
+            last_route: None,
+            ways: 0,
+            parties: Parties::new(now, wall, seed),
+            seed,
         })
     }
 
@@ -126,7 +138,8 @@ impl Session {
     /// # Errors
     /// The request cannot be sent at all; what goes wrong later arrives as an event.
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
-        let id = self.add(&request, false)?;
+        let mut sides = self.parties.sides(&request)?;
+        let id = self.add(now, &request, &mut sides, false)?;
         let total = request.options.timeouts.total;
         let job = Job {
             request,
@@ -135,6 +148,7 @@ impl Session {
             deadline: total.and_then(|total| now.checked_add(total)),
             redirects: 0,
             next: None,
+            sides,
             discarded: 0,
             body_at: 0,
             body_used: false,
@@ -146,9 +160,30 @@ impl Session {
         Ok(id)
     }
 
+    /// Opens a byte stream. It is used as a transfer is: [`Event::Open`] says that it may be,
+    /// [`Event::Data`] brings what the peer sends and [`Event::PeerFinished`] its end;
+    /// [`Session::send_body`] sends, [`Session::finish_body`] ends our direction.
+    ///
+    /// # Errors
+    /// It cannot be opened at all; what goes wrong later arrives as an event.
+    pub fn tunnel(&mut self, to: TunnelTo) -> Result<TransferId, Error> {
+        let way = Way::of_tunnel(&to, self.config.tls.as_ref()).to_owned();
+        let route = self.make_route(&way)?;
+        let id = self.engine.add(route, Box::new(Raw::new()), to.options);
+        self.tunnels.insert(id);
+        Ok(id)
+    }
+
     /// `afresh`: on a new connection, whatever is kept.
-    fn add(&mut self, request: &Request, afresh: bool) -> Result<TransferId, Error> {
-        let exchange = plan::exchange(request)?;
+    fn add(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        sides: &mut Sides,
+        afresh: bool,
+    ) -> Result<TransferId, Error> {
+        let proofs = sides.proofs(request, self.parties.at(now), self.engine.pool())?;
+        let exchange = plan::exchange(request, sides.forwarded(request), proofs)?;
         let route = self.route(request)?;
         let mut options = request.options.clone();
         options.fresh_connection |= afresh;
@@ -156,22 +191,37 @@ impl Session {
     }
 
     fn route(&mut self, request: &Request) -> Result<Arc<Route>, Error> {
-        let name = RouteName {
-            scheme: request.url.scheme().to_owned(),
-            host: plan::bare_host(&request.url),
-            port: request.url.port(),
-            unix: request.unix.clone(),
-            local: request.local,
-        };
-        if let Some(route) = self.routes.get(&name) {
+        let way = Way::of(request, self.config.tls.as_ref());
+        if let Some((last, route)) = &self.last_route
+            && last.as_way() == way
+        {
             return Ok(Arc::clone(route));
         }
-        let route = plan::route(request, &self.config)?;
-        if self.routes.len() >= MAX_ROUTES {
-            self.routes.clear();
-        }
-        self.routes.insert(name, Arc::clone(&route));
+        let way = way.to_owned();
+        let route = match self.routes.get(&way) {
+            Some(route) => Arc::clone(route),
+            None => {
+                let route = self.make_route(&way)?;
+                if self.routes.len() >= MAX_ROUTES {
+                    self.routes.clear();
+                }
+                self.routes.insert(way.clone(), Arc::clone(&route));
+                route
+            }
+        };
+        self.last_route = Some((way, Arc::clone(&route)));
         Ok(route)
+    }
+
+    fn make_route(&mut self, way: &OwnedWay) -> Result<Arc<Route>, Error> {
+        self.ways += 1;
+        let around = Surroundings {
+            resolve: &self.config.resolve,
+            tls: self.config.tls.as_ref(),
+            seed: self.seed ^ self.ways,
+            number: self.ways,
+        };
+        chain::route(&way.as_way(), &around)
     }
 
     /// The next thing to do; call it until it says [`Output::Wait`].
@@ -255,14 +305,14 @@ impl Session {
 
     /// Transfers that have not ended.
     pub fn active(&self) -> usize {
-        self.jobs.len()
+        self.jobs.len() + self.tunnels.len()
     }
 
     /// Whether no transfer is left, and no connection but idle ones: what a farewell
     /// has to send may take a moment longer than the transfer (two seconds at most).
     pub fn is_settled(&self) -> bool {
         let stats = self.engine.stats();
-        self.jobs.is_empty() && stats.connections == stats.idle && stats.closing == 0
+        self.active() == 0 && stats.connections == stats.idle && stats.closing == 0
     }
 
     fn hop(&self, id: TransferId) -> TransferId {
@@ -277,12 +327,15 @@ impl Session {
         event: Event,
     ) -> Option<(TransferId, Event)> {
         let Some(job) = self.jobs.get_mut(&hop) else {
+            if matches!(event, Event::Done { .. }) {
+                self.tunnels.remove(&hop);
+            }
             return Some((hop, event));
         };
         let id = job.id;
         job.answered |= matches!(event, Event::Head(_) | Event::Interim(_));
         match event {
-            Event::Head(head) => self.head(hop, head).map(|event| (id, event)),
+            Event::Head(head) => self.head(now, hop, head).map(|event| (id, event)),
             Event::Data(piece) if job.next.is_some() || job.failure.is_some() => {
                 job.discarded += piece.len() as u64;
                 if job.discarded > REDIRECT_BODY {
@@ -300,10 +353,23 @@ impl Session {
         }
     }
 
-    fn head(&mut self, hop: TransferId, head: Head) -> Option<Event> {
+    fn head(&mut self, now: Instant, hop: TransferId, head: Head) -> Option<Event> {
         let Some(job) = self.jobs.get_mut(&hop) else {
             return Some(Event::Head(head));
         };
+        let moment = self.parties.at(now);
+        match job.sides.heard(&head, moment, self.engine.pool()) {
+            Ok(false) => {}
+            Ok(true) => {
+                job.next = Some(Next::Again);
+                return Some(Event::Challenged { head });
+            }
+            Err(error) => {
+                job.failure = Some(error);
+                self.engine.cancel(hop);
+                return Some(Event::Head(head));
+            }
+        }
         let Some(max) = job.request.redirects.follow else {
             return Some(Event::Head(head));
         };
@@ -316,7 +382,7 @@ impl Session {
             }
             Ok(Some(to)) => {
                 let location = to.to_string();
-                job.next = Some((head.code, to));
+                job.next = Some(Next::Redirect(head.code, to));
                 Some(Event::Redirect { head, location })
             }
             Err(error) => {
@@ -366,7 +432,8 @@ impl Session {
         };
         let stale = |error: &Error| summary.reused && was_dead(&summary, error);
         let went_on = match (outcome, job.next.take()) {
-            (Ok(()), Some((code, to))) => self.follow(now, job, code, to),
+            (Ok(()), Some(Next::Redirect(code, to))) => self.follow(now, job, code, to),
+            (Ok(()), Some(Next::Again)) => self.again(now, job),
             (Err(error), None) if stale(&error) && job.can_start_over() => {
                 job.afresh = true;
                 let request = job.request.clone();
@@ -387,22 +454,37 @@ impl Session {
     /// Starts the next hop of a redirected transfer.
     fn follow(&mut self, now: Instant, mut job: Job, code: u16, to: url::Url) -> WentOn {
         match redirect::next(job.request.clone(), code, to, job.body_used) {
-            Ok(request) => {
-                job.redirects += 1;
-                job.afresh = false;
-                self.go_on(now, job, request)
-            }
+            Ok(request) => match self.parties.sides(&request) {
+                Ok(sides) => {
+                    job.redirects += 1;
+                    (job.afresh, job.sides) = (false, sides);
+                    self.go_on(now, job, request)
+                }
+                Err(error) => Err((Box::new(job), Err(error))),
+            },
             Err(error) => Err((Box::new(job), Err(error))),
         }
     }
 
+    /// Sends the request again, with the answer to its challenge.
+    fn again(&mut self, now: Instant, job: Job) -> WentOn {
+        if job.body_used && job.request.is_asked_for_body() && !job.request.rewindable {
+            let what = "the challenge wants the body once more, and part of it is gone";
+            let fault = Fault::new(Culprit::Misuse, Reason::Upload, what);
+            let remedy = "send what can be read twice, or credentials without being asked";
+            return Err((Box::new(job), Err(fault.remedy(remedy).at("http"))));
+        }
+        let request = job.request.clone();
+        self.go_on(now, job, request)
+    }
+
     /// Carries a transfer on with another exchange; gives what the application has to know.
-    fn go_on(&mut self, now: Instant, job: Job, mut request: Request) -> WentOn {
+    fn go_on(&mut self, now: Instant, mut job: Job, mut request: Request) -> WentOn {
         if let Some(deadline) = job.deadline {
             let left = deadline.saturating_duration_since(now);
             request.options.timeouts.total = Some(left);
         }
-        let hop = match self.add(&request, job.afresh) {
+        let hop = match self.add(now, &request, &mut job.sides, job.afresh) {
             Ok(hop) => hop,
             Err(error) => return Err((Box::new(job), Err(error))),
         };
