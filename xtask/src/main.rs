@@ -6,6 +6,7 @@
     reason = "tasks own processes, files and clocks"
 )]
 
+mod bench;
 mod command;
 mod dependencies;
 mod matrix;
@@ -31,6 +32,8 @@ cargo xtask TASK
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
                               real servers on fixed loopback ports: nginx, apache
+  bench [NAME...] [--json FILE] [--rounds N]
+                              measures sockless against libcurl, hyper and bare loops
   powerset                    checks every combination of cargo features
 ";
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ["seam"] => seam::run(),
         ["matrix", options @ ..] => matrix::run(options),
         ["servers", verb, names @ ..] => servers::run(verb, names),
+        ["bench", options @ ..] => bench::run(options),
         ["powerset"] => powerset::run(),
         [] | ["help" | "-h" | "--help"] => {
             print!("{USAGE}");

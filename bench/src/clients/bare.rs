@@ -18,7 +18,7 @@ const BUFFER: usize = 264 * 1024;
 
 pub(super) fn run(work: &str, task: &Task) -> io::Result<Figures> {
     match work {
-        "download" => measure::timed(|| Loop::new(task)?.exchange(task, false)),
+        "download" => download(task),
         "handshakes" => measure::timed(|| {
             let config = config(task)?;
             (0..task.count).try_for_each(|_| {
@@ -29,6 +29,18 @@ pub(super) fn run(work: &str, task: &Task) -> io::Result<Figures> {
         }),
         _ => Err(unknown(work)),
     }
+}
+
+fn download(task: &Task) -> io::Result<Figures> {
+    let mut receives = 0;
+    let mut figures = measure::timed(|| {
+        let mut one = Loop::new(task)?;
+        one.exchange(task, false)?;
+        receives = one.receives;
+        Ok(())
+    })?;
+    figures.insert("receives".to_owned(), receives as f64);
+    Ok(figures)
 }
 
 fn config(task: &Task) -> io::Result<Arc<ClientConfig>> {
@@ -59,6 +71,7 @@ struct Loop {
     head: Vec<u8>,
     left: Option<u64>,
     low_water: usize,
+    receives: usize,
 }
 
 impl Loop {
@@ -85,6 +98,7 @@ impl Loop {
             head: Vec::new(),
             left: None,
             low_water: 1,
+            receives: 0,
         })
     }
 
@@ -126,7 +140,9 @@ impl Loop {
     fn receive(&mut self, min: usize) -> io::Result<()> {
         let room = self.buffer.len() - self.filled;
         self.want(min.min(room))?;
+        self.await_bytes(min)?;
         let n = self.socket.read(&mut self.buffer[self.filled..])?;
+        self.receives += 1;
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -141,6 +157,23 @@ impl Loop {
         let used = input.into_used();
         self.buffer.copy_within(used..self.filled, 0);
         self.filled -= used;
+        Ok(())
+    }
+
+    /// A blocking receive would take what is there and then wait for the mark again.
+    fn await_bytes(&self, min: usize) -> io::Result<()> {
+        if min <= 1 {
+            return Ok(());
+        }
+        let mut poll = libc::pollfd {
+            fd: self.socket.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one live pollfd.
+        if unsafe { libc::poll(&raw mut poll, 1, -1) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
         Ok(())
     }
 

@@ -20,9 +20,15 @@ pub(super) fn run(driver: &str, work: &str, task: &Task) -> io::Result<Figures> 
     };
     let driver = driver.as_mut();
     match work {
-        "download" => measure::timed(|| requests(driver, task, 1, false)),
-        "small" => measure::timed(|| requests(driver, task, task.count, false)),
-        "handshakes" => measure::timed(|| requests(driver, task, task.count, true)),
+        "download" | "small" | "handshakes" => {
+            let mut submitted = 0;
+            let mut figures = measure::timed(|| {
+                submitted = requests(driver, task, work == "handshakes")?;
+                Ok(())
+            })?;
+            figures.insert("receives".to_owned(), submitted as f64);
+            Ok(figures)
+        }
         "idle" => idle(driver, task),
         _ => Err(unknown(work)),
     }
@@ -50,8 +56,10 @@ fn session(task: &Task, resumption: usize) -> io::Result<Session> {
 }
 
 /// `count` requests on as many connections as the task says, each one's next request
-/// after its last; `fresh`: each on a new connection, which ends with it.
-fn requests(driver: &mut dyn Driver, task: &Task, count: usize, fresh: bool) -> io::Result<()> {
+/// after its last; `fresh`: each on a new connection, which ends with it. Gives the
+/// number of operations that were submitted.
+fn requests(driver: &mut dyn Driver, task: &Task, fresh: bool) -> io::Result<u64> {
+    let count = task.count.max(1);
     let mut session = session(task, if fresh { 0 } else { 256 })?;
     let request = Request::get(&task.url)
         .map_err(io::Error::other)?
@@ -79,7 +87,7 @@ fn requests(driver: &mut dyn Driver, task: &Task, count: usize, fresh: bool) -> 
     match failure {
         Some(error) => Err(io::Error::other(error)),
         None if bytes == 0 => Err(io::Error::other("no byte of body came")),
-        None => Ok(()),
+        None => Ok(session.stats().submitted),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sockless_tests::servers::Host;
 
-use super::{Bench, contender, figure, least, ratio, results};
+use super::{Bench, LARGE, contender, figure, least, ratio, results};
 use crate::clients::Task;
 use crate::report::Section;
 
@@ -12,7 +12,13 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
     let mut section = Section::new(
         "download",
         "1 GiB over HTTPS (TLS 1.3, AES-256-GCM): client CPU and wall seconds.",
-        &["CPU s", "wall s", "CPU / libcurl", "CPU / bare loop"],
+        &[
+            "CPU s",
+            "wall s",
+            "CPU / libcurl",
+            "CPU / bare loop",
+            "KiB per receive",
+        ],
     );
     let natural = Task {
         count: 1,
@@ -51,7 +57,9 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
         };
         let mine = cpu(label);
         let wall = figures.as_ref().and_then(|all| all.get("wall").copied());
-        let values = vec![mine, wall, ratio(mine, curl), ratio(mine, bare)];
+        let receives = figure(&found, label, "receives");
+        let each = receives.map(|receives| LARGE as f64 / 1024.0 / receives);
+        let values = vec![mine, wall, ratio(mine, curl), ratio(mine, bare), each];
         section.rows.push((label.clone(), values));
     }
     let modes = [
