@@ -28,6 +28,8 @@
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
+mod by_id;
+#[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
 mod plan;

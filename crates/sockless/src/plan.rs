@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sockless_core::Filter;
 use sockless_core::{Error, Fault, Key, LayerKey, Plain, Recipe, Route, Target};
 use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding, basic_credentials};
+use url::{Position, Url};
 
 use crate::request::{Body, Request};
 use crate::session::Config;
@@ -17,10 +18,7 @@ const USER_AGENT: &str = concat!("sockless/", env!("CARGO_PKG_VERSION"));
 pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
     let at_http = |fault: Fault| fault.at("http");
     let url = &request.url;
-    let target = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
+    let target = &url[Position::BeforePath..Position::AfterQuery];
     let named = |name: &str| {
         let fields = request.fields.iter();
         fields
@@ -29,10 +27,10 @@ pub(crate) fn exchange(request: &Request) -> Result<Http1, Error> {
             .map(|(_, value)| value)
     };
     let host = match named("host") {
-        Some(host) => String::from_utf8_lossy(host).into_owned(),
-        None => authority(url),
+        Some(host) => String::from_utf8_lossy(host),
+        None => authority(url).into(),
     };
-    let mut http = HttpRequest::new(&request.method, &target, &host).map_err(at_http)?;
+    let mut http = HttpRequest::new(&request.method, target, &host).map_err(at_http)?;
     let defaults = [("User-Agent", USER_AGENT), ("Accept", "*/*")];
     for (name, value) in defaults {
         if named(name).is_none() {
@@ -74,7 +72,7 @@ pub(crate) fn route(request: &Request, config: &Config) -> Result<Arc<Route>, Er
     let url = &request.url;
     let host = bare_host(url);
     let port = url.port_or_known_default().unwrap_or(80);
-    let target = match (&request.unix, config.resolve.get(&(host.clone(), port))) {
+    let target = match (&request.unix, config.resolve.get(&(host.to_owned(), port))) {
         (Some(path), _) => Target::Unix(path.clone()),
         (None, Some(addresses)) => Target::Addresses(
             addresses
@@ -83,11 +81,11 @@ pub(crate) fn route(request: &Request, config: &Config) -> Result<Arc<Route>, Er
                 .collect(),
         ),
         (None, None) => Target::Host {
-            host: host.as_str().into(),
+            host: host.into(),
             port,
         },
     };
-    let (layers, recipe) = layers(url.scheme(), &host, config)?;
+    let (layers, recipe) = layers(url.scheme(), host, config)?;
     let key = Key {
         target,
         local: request.local,
@@ -140,18 +138,12 @@ impl Recipe for Tls {
 }
 
 /// The URL's host for a resolver or a certificate: no brackets.
-pub(crate) fn bare_host(url: &url::Url) -> String {
+pub(crate) fn bare_host(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
-    host.trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned()
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The `Host` field: the port only where it is not the scheme's own.
-fn authority(url: &url::Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+fn authority(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }

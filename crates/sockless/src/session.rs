@@ -11,6 +11,7 @@ use sockless_core::{
     TransferId,
 };
 
+use crate::by_id::ById;
 use crate::plan;
 use crate::redirect;
 use crate::request::{Body, Request};
@@ -60,20 +61,43 @@ pub struct Session {
     engine: Engine,
     config: Config,
     /// By the engine's id of the current hop.
-    jobs: HashMap<TransferId, Job>,
+    jobs: ById<Box<Job>>,
     /// The current hop of a transfer that was redirected.
-    hops: HashMap<TransferId, TransferId>,
+    hops: ById<TransferId>,
     /// The last route, for the next request to the same place.
     routes: HashMap<RouteName, Arc<Route>>,
+    /// The one that was used last: most requests go where the one before went.
+    last_route: Option<(RouteName, Arc<Route>)>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct RouteName {
     scheme: String,
     host: String,
     port: Option<u16>,
     unix: Option<std::path::PathBuf>,
     local: Option<IpAddr>,
+}
+
+impl RouteName {
+    fn of(request: &Request) -> Self {
+        Self {
+            scheme: request.url.scheme().to_owned(),
+            host: plan::bare_host(&request.url).to_owned(),
+            port: request.url.port(),
+            unix: request.unix.clone(),
+            local: request.local,
+        }
+    }
+
+    /// Whether it is [`RouteName::of`] that request.
+    fn is_of(&self, request: &Request) -> bool {
+        self.scheme == request.url.scheme()
+            && self.host == plan::bare_host(&request.url)
+            && self.port == request.url.port()
+            && self.unix == request.unix
+            && self.local == request.local
+    }
 }
 
 /// Routes kept ready; beyond, all are made anew.
@@ -111,8 +135,9 @@ impl Session {
         Ok(Self {
             engine: Engine::new(config.limits.clone(), now, wall, seed),
             config,
-            jobs: HashMap::new(),
-            hops: HashMap::new(),
+            jobs: ById::default(),
+            hops: ById::default(),
+            last_route: None,
             routes: HashMap::new(),
         })
     }
@@ -124,7 +149,7 @@ impl Session {
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
         let id = self.add(&request)?;
         let total = request.options.timeouts.total;
-        let job = Job {
+        let job = Box::new(Job {
             request,
             id,
             started: now,
@@ -135,7 +160,7 @@ impl Session {
             body_at: 0,
             body_used: false,
             failure: None,
-        };
+        });
         self.jobs.insert(id, job);
         Ok(id)
     }
@@ -149,21 +174,24 @@ impl Session {
     }
 
     fn route(&mut self, request: &Request) -> Result<Arc<Route>, Error> {
-        let name = RouteName {
-            scheme: request.url.scheme().to_owned(),
-            host: plan::bare_host(&request.url),
-            port: request.url.port(),
-            unix: request.unix.clone(),
-            local: request.local,
-        };
-        if let Some(route) = self.routes.get(&name) {
+        if let Some((name, route)) = &self.last_route
+            && name.is_of(request)
+        {
             return Ok(Arc::clone(route));
         }
-        let route = plan::route(request, &self.config)?;
-        if self.routes.len() >= MAX_ROUTES {
-            self.routes.clear();
-        }
-        self.routes.insert(name, Arc::clone(&route));
+        let name = RouteName::of(request);
+        let route = match self.routes.get(&name) {
+            Some(route) => Arc::clone(route),
+            None => {
+                let route = plan::route(request, &self.config)?;
+                if self.routes.len() >= MAX_ROUTES {
+                    self.routes.clear();
+                }
+                self.routes.insert(name.clone(), Arc::clone(&route));
+                route
+            }
+        };
+        self.last_route = Some((name, Arc::clone(&route)));
         Ok(route)
     }
 
@@ -361,13 +389,15 @@ impl Session {
             (Ok(()), Some((code, to))) => match self.follow(now, job, code, to) {
                 Ok(()) => return None,
                 Err((rest, error)) => {
-                    job = *rest;
+                    job = rest;
                     Err(error)
                 }
             },
             (outcome, _) => outcome,
         };
-        self.hops.remove(&job.id);
+        if job.redirects > 0 {
+            self.hops.remove(&job.id);
+        }
         summary.total = now.duration_since(job.started);
         summary.redirects = job.redirects;
         Some((job.id, Event::Done { outcome, summary }))
@@ -377,13 +407,13 @@ impl Session {
     fn follow(
         &mut self,
         now: Instant,
-        job: Job,
+        job: Box<Job>,
         code: u16,
         to: url::Url,
     ) -> Result<(), (Box<Job>, Error)> {
         let mut request = match redirect::next(job.request.clone(), code, to, job.body_used) {
             Ok(request) => request,
-            Err(error) => return Err((Box::new(job), error)),
+            Err(error) => return Err((job, error)),
         };
         if let Some(deadline) = job.deadline {
             let left = deadline.saturating_duration_since(now);
@@ -391,17 +421,17 @@ impl Session {
         }
         let hop = match self.add(&request) {
             Ok(hop) => hop,
-            Err(error) => return Err((Box::new(job), error)),
+            Err(error) => return Err((job, error)),
         };
         self.hops.insert(job.id, hop);
         let redirects = job.redirects + 1;
-        let job = Job {
+        let job = Box::new(Job {
             request,
             redirects,
             discarded: 0,
             body_at: 0,
-            ..job
-        };
+            ..*job
+        });
         self.jobs.insert(hop, job);
         Ok(())
     }
