@@ -174,7 +174,7 @@ impl Engine {
     }
 
     pub(super) fn pump(&mut self, key: u64) -> Pumped {
-        let (now, wall) = (self.now, self.wall_now());
+        let (now, wall) = (self.now, self.wall);
         let Some(conn) = self.conns.get_mut(key) else {
             return Pumped::Blocked;
         };
