@@ -4,6 +4,7 @@ use sockless_tests::servers::Host;
 
 use super::{Bench, LARGE, contender, figure, least, ratio, results};
 use crate::clients::Task;
+use crate::measure::Contender;
 use crate::report::Section;
 
 const MIN: usize = 256 * 1024;
@@ -22,38 +23,7 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
             "KiB per receive",
         ],
     );
-    let natural = Task {
-        count: 1,
-        connections: 1,
-        min: 1,
-        ..bench.task(Host::Tls13, "/upload/large")?
-    };
-    let large = Task {
-        min: MIN,
-        ..natural.clone()
-    };
-    let marked = Task {
-        min: BARE_MIN,
-        ..natural.clone()
-    };
-    let buffered = Task {
-        buffer: MIN,
-        ..natural.clone()
-    };
-    let work = "download";
-    let found = results(
-        bench,
-        &mut section,
-        &[
-            contender("sockless, natural reads", "uring", work, &natural),
-            contender("bare loop, natural reads", "bare", work, &natural),
-            contender("sockless, `min` up to 256 KiB", "uring", work, &large),
-            contender("bare loop, low-water mark 128 KiB", "bare", work, &marked),
-            contender("libcurl", "curl", work, &natural),
-            contender("libcurl, 256 KiB buffer", "curl", work, &buffered),
-            contender("hyper", "hyper", work, &natural),
-        ],
-    );
+    let found = results(bench, &mut section, &contenders(bench)?);
     let cpu = |label: &str| figure(&found, label, "cpu");
     let curl = least(cpu("libcurl"), cpu("libcurl, 256 KiB buffer"));
     for (label, figures) in &found {
@@ -91,4 +61,36 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
         );
     }
     Ok(section)
+}
+
+/// All clients, ours and the bare loop in both modes.
+fn contenders(bench: &Bench) -> Result<Vec<Contender>, String> {
+    let natural = Task {
+        count: 1,
+        connections: 1,
+        min: 1,
+        ..bench.task(Host::Tls13, "/upload/large")?
+    };
+    let large = Task {
+        min: MIN,
+        ..natural.clone()
+    };
+    let marked = Task {
+        min: BARE_MIN,
+        ..natural.clone()
+    };
+    let buffered = Task {
+        buffer: MIN,
+        ..natural.clone()
+    };
+    let work = "download";
+    Ok(vec![
+        contender("sockless, natural reads", "uring", work, &natural),
+        contender("bare loop, natural reads", "bare", work, &natural),
+        contender("sockless, `min` up to 256 KiB", "uring", work, &large),
+        contender("bare loop, low-water mark 128 KiB", "bare", work, &marked),
+        contender("libcurl", "curl", work, &natural),
+        contender("libcurl, 256 KiB buffer", "curl", work, &buffered),
+        contender("hyper", "hyper", work, &natural),
+    ])
 }
