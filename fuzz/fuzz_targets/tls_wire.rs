@@ -8,13 +8,21 @@ use std::time::{Instant, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use sockless_core::{Buf, Cx, Pipe, Pool, Seams};
-use sockless_tls::{Client, Config, Roots};
+use sockless_tls::{Backend, Client, Config, Roots};
 
-static CLIENT: LazyLock<Arc<Client>> =
-    LazyLock::new(|| Config::new(Roots::webpki()).build().expect("good settings"));
+static CLIENTS: LazyLock<[Arc<Client>; 2]> = LazyLock::new(|| {
+    [Backend::Rustls, Backend::Openssl].map(|backend| {
+        let config = Config::new(Roots::webpki()).backend(backend);
+        config.build().expect("good settings")
+    })
+});
 
 fuzz_target!(|pieces: Vec<&[u8]>| {
-    let mut filter = CLIENT.filter("example.com").expect("a good name");
+    CLIENTS.iter().for_each(|client| hear(client, &pieces));
+});
+
+fn hear(client: &Client, pieces: &[&[u8]]) {
+    let mut filter = client.filter("example.com").expect("a good name");
     let (pool, mut copied, now) = (Pool::default(), 0, Instant::now());
     let mut pipes = [1 << 16, 1 << 16, 1 << 16, 1 << 16].map(Pipe::new);
     let [net_in, net_out, app_in, app_out] = &mut pipes;
@@ -36,4 +44,4 @@ fuzz_target!(|pieces: Vec<&[u8]>| {
         net_out.clear();
     }
     assert!(failed.is_some(), "the peer's end is no clean one");
-});
+}

@@ -1,6 +1,10 @@
 //! The servers themselves, looked at by Debian's `curl` command.
 
-#![allow(clippy::disallowed_methods, reason = "tests own files and clocks")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests own files, clocks and processes"
+)]
 
 use std::path::Path;
 use std::process::Command;

@@ -4,11 +4,14 @@
 //! `clippy.toml` hold without exception; and clippy, given code that breaks each ban,
 //! does refuse it.
 
+mod probes;
+
 use std::fs;
 
 use crate::Outcome;
 use crate::command::{cargo, output, root, run as run_command, target};
 use crate::tidy::source;
+use probes::{PRELUDE, PROBES};
 
 const CRATES: [&str; 4] = [
     "sockless-core",
@@ -42,45 +45,10 @@ const IO_CRATES: &[&str] = &[
 const CRYPTOGRAPHY: &[&str] = &[
     "aws-lc-rs",
     "aws-lc-sys",
+    "openssl",
     "ring",
     "rustls-aws-lc-rs",
     "rustls-ring",
-];
-
-/// Banned paths, each with an item that does nothing but name it.
-const PROBES: &[(&str, &str)] = &[
-    (
-        "std::net::TcpStream",
-        "pub fn tcp(_: std::net::TcpStream) {}",
-    ),
-    (
-        "std::net::TcpListener",
-        "pub fn listener(_: std::net::TcpListener) {}",
-    ),
-    (
-        "std::net::UdpSocket",
-        "pub fn udp(_: std::net::UdpSocket) {}",
-    ),
-    (
-        "std::os::unix::net::UnixStream",
-        "pub fn unix(_: std::os::unix::net::UnixStream) {}",
-    ),
-    (
-        "std::time::Instant::now",
-        "pub fn now() { std::time::Instant::now(); }",
-    ),
-    (
-        "std::time::SystemTime::now",
-        "pub fn wall() { std::time::SystemTime::now(); }",
-    ),
-    (
-        "std::thread::spawn",
-        "pub fn thread() { std::thread::spawn(|| ()); }",
-    ),
-    (
-        "std::fs::File::open",
-        "pub fn file() { drop(std::fs::File::open(\"x\")); }",
-    ),
 ];
 
 /// All three proofs.
@@ -146,7 +114,8 @@ fn io_crates(tree: &str) -> Vec<String> {
     found
 }
 
-/// A foreign function would reach a socket without a name that clippy knows.
+/// A foreign function would reach a socket without a name that clippy knows, and a hash map
+/// gets its chance from the system without naming where from.
 fn no_way_around() -> Outcome {
     let listed = output(&mut crate::command::program(
         "git",
@@ -167,6 +136,11 @@ fn no_way_around() -> Outcome {
                 "{path}:{line}: an extern block or assembly; it belongs in a driver"
             ));
         }
+        if let Some(line) = randomly_keyed(&text) {
+            return Err(format!(
+                "{path}:{line}: a hash map with random keys; give it a hasher, or use a BTreeMap"
+            ));
+        }
     }
     Ok(())
 }
@@ -177,6 +151,20 @@ fn foreign(text: &str) -> Option<usize> {
     let bad = |line: &str| {
         source::words(line).any(|word| ["extern", "asm", "global_asm"].contains(&word))
             && !line.contains("extern crate")
+    };
+    code.lines().position(bad).map(|index| index + 1)
+}
+
+/// The line of the first hash map or set that is made without a hasher.
+fn randomly_keyed(text: &str) -> Option<usize> {
+    let code = source::blank(text);
+    let bad = |line: &str| {
+        ["HashMap::", "HashSet::"].iter().any(|name| {
+            let mut makers = line.split(name).skip(1);
+            makers.any(|made| {
+                !made.starts_with("with_hasher") && !made.starts_with("with_capacity_and_hasher")
+            })
+        })
     };
     code.lines().position(bad).map(|index| index + 1)
 }
@@ -195,7 +183,7 @@ fn probe() -> Outcome {
     let bans = fs::read_to_string(root().join("clippy.toml")).map_err(|e| e.to_string())?;
     write("clippy.toml", &bans)?;
     let items: Vec<&str> = PROBES.iter().map(|(_, item)| *item).collect();
-    write("src/lib.rs", &items.join("\n"))?;
+    write("src/lib.rs", &format!("{PRELUDE}{}", items.join("\n")))?;
     let mut command = cargo(&[
         "clippy",
         "--offline",
@@ -266,6 +254,30 @@ mod tests {
             Some(2)
         );
         assert_eq!(foreign("core::arch::asm!(\"syscall\");"), Some(1));
+    }
+
+    #[test]
+    fn maps_keyed_by_chance_are_found() {
+        let seeded = "use std::collections::HashMap;\nlet m = HashMap::with_hasher(Seeded(7));";
+        assert_eq!(randomly_keyed(seeded), None);
+        assert_eq!(randomly_keyed("\nlet m = HashMap::new();"), Some(2));
+        assert_eq!(randomly_keyed("HashSet::<u8>::with_capacity(7)"), Some(1));
+        assert_eq!(randomly_keyed("HashMap::with_capacity(7)"), Some(1));
+    }
+
+    #[test]
+    fn each_ban_has_a_probe_and_each_probe_a_ban() {
+        let bans = fs::read_to_string(root().join("clippy.toml")).expect("the bans");
+        let banned = bans.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("path = \"")?;
+            rest.split('"').next()
+        });
+        let mut banned: Vec<&str> = banned.collect();
+        let mut probed: Vec<&str> = PROBES.iter().map(|(path, _)| *path).collect();
+        banned.sort_unstable();
+        probed.sort_unstable();
+        assert!(banned.len() > 30, "they are read: {banned:?}");
+        assert_eq!(banned, probed);
     }
 
     #[test]

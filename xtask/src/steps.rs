@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::command::{cargo, root, run as run_command};
+use crate::command::{cargo, root, run as run_command, target};
 use crate::{Outcome, dependencies, matrix, seam, sim, tidy, tools};
 
 type Step = fn() -> Outcome;
@@ -19,6 +19,8 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", || {
         run_command(&mut cargo(&["test", "--workspace"]))
     }),
+    ("other features", other_features),
+    ("fuzz targets", fuzz_targets),
     ("simulator", sim::all),
     ("release build", release),
     ("matrix", || matrix::run(&[])),
@@ -60,6 +62,26 @@ fn clippy() -> Outcome {
         "-D",
         "clippy::incompatible_msrv",
     ]))
+}
+
+/// What the default features leave out: ring instead of AWS-LC under the same tests, and the
+/// system's certificate authorities.
+fn other_features() -> Outcome {
+    run_command(&mut cargo(&[
+        "test",
+        "-p",
+        "sockless-tls",
+        "--no-default-features",
+        "--features",
+        "ring,webpki-roots,native-roots",
+    ]))
+}
+
+/// They are a workspace of their own, which nothing else builds. With the same target folder
+/// it finds its dependencies there.
+fn fuzz_targets() -> Outcome {
+    let mut check = cargo(&["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
+    run_command(check.env("CARGO_TARGET_DIR", target()))
 }
 
 fn release() -> Outcome {

@@ -19,6 +19,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("gcc", "cc"),
     ("libc6-dev", "/usr/include/stdio.h"),
+    ("libssl-dev", "/usr/include/openssl/ssl.h"),
+    ("pkg-config", "pkg-config"),
     ("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
 ];
 

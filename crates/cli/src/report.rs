@@ -168,6 +168,7 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         | Reason::HeadTooLarge
         | Reason::TooManyFields => 56,
         Reason::Certificate => 60,
+        Reason::PinMismatch => 90,
         Reason::ContentCoding => 61,
         // A transfer coding that nobody here knows is the peer's idea.
         Reason::Unsupported if error.layer() == "http" && error.culprit() != Culprit::Misuse => 61,

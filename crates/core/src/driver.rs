@@ -16,7 +16,8 @@ pub trait Driver {
     /// Takes an operation on. Failure is a completion like any other.
     fn submit(&mut self, op: Op);
 
-    /// Asks for an early end. The operation still comes back: cancelled, or done after all.
+    /// Asks for an early end. The operation still comes back: with the error
+    /// [`cancelled`](crate::cancelled), or done after all.
     fn cancel(&mut self, id: OpId);
 
     /// Waits for at least one completion or the deadline, and adds what has completed to `done`.
@@ -40,7 +41,8 @@ pub trait AsyncDriver: Send {
     /// Takes an operation on. Failure is a completion like any other.
     fn submit(&mut self, op: Op);
 
-    /// Asks for an early end. The operation still comes back.
+    /// Asks for an early end. The operation still comes back: with the error
+    /// [`cancelled`](crate::cancelled), or done after all.
     fn cancel(&mut self, id: OpId);
 
     /// Waits for at least one completion or the deadline, and adds what has completed to `done`.

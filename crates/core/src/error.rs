@@ -62,6 +62,8 @@ pub enum Reason {
     Handshake,
     /// The peer's certificate is not trusted.
     Certificate,
+    /// The peer's public key is not one of those that were pinned.
+    PinMismatch,
     /// A proxy will not open the tunnel, or breaks its protocol's rules while it should.
     Proxy,
     /// Credentials are missing or were refused, or no scheme is common.

@@ -36,6 +36,16 @@ pub enum Phase {
     Open,
 }
 
+/// What ties an authentication above to the very channel below it (RFC 5056).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChannelBinding {
+    /// `tls-server-end-point`: the hash of the server's certificate (RFC 5929 section 4).
+    TlsServerEndPoint,
+    /// `tls-exporter`: a secret of this connection only (RFC 9266).
+    TlsExporter,
+}
+
 /// A memory BIO: `net_in` -> `app_in` (opens), `app_out` -> `net_out` (seals).
 ///
 /// Rules, all checked by the conformance suite:
@@ -79,6 +89,12 @@ pub trait Filter: Send {
     /// The size of its units below, in bytes, while they keep having the same: a receive that
     /// ends where a unit ends leaves no part of one to be copied.
     fn unit(&self) -> Option<usize> {
+        None
+    }
+
+    /// The channel's binding of that kind, without the kind's name in front; `None` where
+    /// there is none: before the handshake is done, or for what is no secure channel.
+    fn channel_binding(&self, _kind: ChannelBinding) -> Option<Vec<u8>> {
         None
     }
 }

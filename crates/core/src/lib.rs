@@ -33,9 +33,11 @@ pub use engine::{Engine, Options, Output, Stats};
 pub use error::{Culprit, Error, Fault, Reason};
 pub use event::{Event, Fields, Head, Note, Summary, TransferId};
 pub use exchange::{Body, Events, Exchange, Top, Turn};
-pub use filter::{Cx, Filter, Phase, Seams, Status};
+pub use filter::{ChannelBinding, Cx, Filter, Phase, Seams, Status};
 pub use limits::{Limits, Timeouts};
-pub use op::{Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind};
+pub use op::{
+    Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpId, OpKind, cancelled, is_cancelled,
+};
 pub use pipe::Pipe;
 pub use raw::Raw;
 pub use route::{Key, LayerKey, Plain, Recipe, Route, Target};

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ impl fmt::Display for Endpoint {
 /// One operation: a linear token that owns everything the kernel may touch.
 ///
 /// It comes back through [`Engine::complete`](crate::Engine::complete) exactly
-/// once, also after a cancel. Dropping it instead of completing it leaves its
+/// once, also after a cancel: then with [`cancelled`], or done after all. Dropping it instead of completing it leaves its
 /// connection waiting until a timeout.
 #[must_use = "an operation must be carried out and completed, also after a cancel"]
 #[derive(Debug)]
@@ -141,11 +142,43 @@ pub enum OpKind {
 /// The most pieces in one [`OpKind::Send`].
 pub const MAX_SEND_BUFS: usize = 16;
 
+/// The result of an operation that ended because of a cancel before it did anything.
+///
+/// A driver completes it with this, or passes on its system's own error, if [`is_cancelled`]
+/// knows it. Any other error of a cancelled operation is what it would be of one that was not:
+/// a reset is a reset.
+pub fn cancelled() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "the operation was cancelled")
+}
+
+/// Whether an operation's error says only that the operation did not get its chance: it is of
+/// the kind [`Interrupted`](io::ErrorKind::Interrupted), or the system's `ECANCELED`, or
+/// Windows' `ERROR_OPERATION_ABORTED`.
+pub fn is_cancelled(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted || error.raw_os_error() == Some(CANCELLED_CODE)
+}
+
+/// What the operating system calls it.
+const CANCELLED_CODE: i32 = if cfg!(windows) {
+    995
+} else if cfg!(target_vendor = "apple") {
+    89
+} else if cfg!(any(target_os = "freebsd", target_os = "dragonfly")) {
+    85
+} else if cfg!(target_os = "openbsd") {
+    88
+} else if cfg!(target_os = "netbsd") {
+    87
+} else {
+    // Linux's, but for old architectures.
+    125
+};
+
 /// An operation that came back.
 #[derive(Debug)]
 pub struct Completion {
     /// The operation, with its buffers.
     pub op: Op,
     /// Bytes moved, where that means anything.
-    pub result: std::io::Result<usize>,
+    pub result: io::Result<usize>,
 }

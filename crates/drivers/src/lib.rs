@@ -9,7 +9,7 @@
 //! All of them follow the same rules, which one test suite checks for each:
 //!
 //! - An operation comes back exactly once, also a cancelled one. One that ended early
-//!   because of the cancel carries `ECANCELED` as its raw OS error.
+//!   because of the cancel carries the error [`cancelled`](sockless_core::cancelled).
 //! - A receive reports its number of bytes in [`Completion::result`](sockless_core::Completion)
 //!   and leaves [`Buf::grow`](sockless_core::Buf::grow) to the engine, whether the buffer came
 //!   with the operation or was the driver's choice: the bytes are the first of the spare room.
@@ -17,6 +17,7 @@
 //! - An operation on a connection that does not exist completes with
 //!   [`NotConnected`](std::io::ErrorKind::NotConnected); nothing an engine submits makes a
 //!   driver panic.
+//! - `Close` ends what is in flight on its connection: the peer sees the end, and all of it comes back.
 //! - A connection whose `Connect` failed has no socket any more; its `Close` succeeds all the same.
 //!
 //! This crate is where sockets, threads and the clock live, so it lifts the workspace's

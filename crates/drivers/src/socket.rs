@@ -263,6 +263,14 @@ pub(crate) fn shut_down(fd: RawFd) -> io::Result<usize> {
     Ok(0)
 }
 
+/// Ends both directions, also for those who wait on another descriptor of the socket.
+#[cfg(all(target_os = "linux", feature = "uring"))]
+pub(crate) fn shut_down_both(fd: RawFd) -> io::Result<()> {
+    // SAFETY: takes no pointers.
+    checked(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) })?;
+    Ok(())
+}
+
 /// Receives what is there into the spare room of `buf`, without waiting and without growing it.
 pub(crate) fn receive(fd: RawFd, buf: &mut Buf) -> io::Result<usize> {
     let room = buf.spare_mut();
@@ -306,11 +314,6 @@ pub(crate) fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     } else {
         Ok(result)
     }
-}
-
-/// The result of an operation that ended because it was cancelled.
-pub(crate) fn cancelled() -> io::Error {
-    io::Error::from_raw_os_error(libc::ECANCELED)
 }
 
 /// The engine asked for something that cannot work.

@@ -83,6 +83,7 @@ macro_rules! suite {
                     addresses_keep_their_order_without_duplicates,
                     a_slow_name_does_not_hold_up_others,
                     a_cancelled_name_comes_back_at_once,
+                    cancelled_names_do_not_hold_up_others,
                     a_lookup_that_panics_is_an_error;
                 scale:
                     a_thousand_sockets_at_once,
@@ -91,7 +92,9 @@ macro_rules! suite {
                     a_deadline_ends_a_wait,
                     a_past_deadline_does_not_wait,
                     a_driver_can_go_with_operations_in_flight,
-                    a_closed_connection_s_peer_sees_the_end;
+                    a_closed_connection_s_peer_sees_the_end,
+                    a_close_ends_what_is_in_flight,
+                    a_close_before_the_driver_looked_ends_what_was_submitted;
             }
         }
     };

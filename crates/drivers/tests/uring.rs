@@ -9,12 +9,13 @@
 #[path = "conformance/watched.rs"]
 mod watched;
 
+use std::hint::black_box;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::thread;
 
-use sockless_core::{Completion, ConnId, Driver, Endpoint, Op, OpId, OpKind, Pool};
+use sockless_core::{Buf, Completion, ConnId, Driver, Endpoint, Op, OpId, OpKind, Pool};
 use sockless_drivers::{Uring, UringConfig};
 use watched::Watched;
 
@@ -85,6 +86,74 @@ fn a_dropped_driver_has_taken_its_receives_back() {
         assert_eq!(late, "late bytes");
         assert!(watched.is_untouched());
     }
+}
+
+/// What the kernel may write to at any time without an operation's memory: the buffers that
+/// are provided to it. The pool shows when they are back, and gives the same memory out again.
+#[test]
+fn a_dropped_driver_has_taken_its_provided_buffers_back() {
+    const COUNT: usize = 4;
+    const SIZE: usize = 4096;
+    let pool = Pool::default();
+    let config = UringConfig::default()
+        .recv_buffers(COUNT as u16)
+        .recv_buffer_size(SIZE)
+        .pool(pool.clone());
+    let mut driver = Uring::with_config(config).expect("io_uring is permitted");
+    let mut ends = Vec::new();
+    for n in 0..2 * COUNT as u64 {
+        let conn = ConnId::from_u64(n);
+        let peer = connect(&mut driver, conn);
+        submit(&mut driver, conn, n, OpKind::Recv { buf: None, min: 1 });
+        let fd = driver.raw_fd(conn).expect("an open socket");
+        // SAFETY: the driver has the socket open.
+        let duplicate = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned();
+        ends.push((peer, TcpStream::from(duplicate.expect("a descriptor"))));
+    }
+    let past = driver.now();
+    driver
+        .wait(Some(past), &mut Vec::new())
+        .expect("a working driver");
+    let before = pool.stats();
+    assert_eq!((before.kept_blocks, before.allocated), (0, COUNT as u64));
+
+    drop(driver);
+    assert_eq!(pool.stats().kept_blocks, COUNT, "the kernel has let go");
+    let mut reused: Vec<Buf> = (0..COUNT).map(|_| pool.take(SIZE)).collect();
+    assert_eq!(pool.stats().allocated, COUNT as u64, "the same memory");
+    reused.iter_mut().for_each(|buf| buf.spare_mut().fill(0xA5));
+    for (mut peer, mut duplicate) in ends {
+        peer.write_all(b"late bytes").expect("room");
+        drop(peer);
+        let mut late = String::new();
+        duplicate
+            .read_to_string(&mut late)
+            .expect("text to its end");
+        assert_eq!(late, "late bytes");
+    }
+    for buf in &mut reused {
+        let untouched = black_box(buf.spare_mut()).iter().all(|byte| *byte == 0xA5);
+        assert!(untouched, "the next owner's memory was written to");
+    }
+}
+
+/// A buffer that was filled and not fetched yet goes with the driver, or back to the pool.
+#[test]
+fn filled_buffers_that_nobody_fetched_are_not_lost() {
+    let pool = Pool::default();
+    let config = UringConfig::default().recv_buffers(2).pool(pool.clone());
+    let mut driver = Uring::with_config(config).expect("io_uring is permitted");
+    let conn = ConnId::from_u64(1);
+    let mut peer = connect(&mut driver, conn);
+    submit(&mut driver, conn, 1, OpKind::Recv { buf: None, min: 1 });
+    let past = driver.now();
+    driver
+        .wait(Some(past), &mut Vec::new())
+        .expect("a working driver");
+    peer.write_all(b"nobody waits for this").expect("room");
+    drop(driver);
+    let stats = pool.stats();
+    assert_eq!(stats.kept_blocks as u64, stats.allocated, "all are back");
 }
 
 #[test]

@@ -223,6 +223,10 @@ fn in_parallel(count: u64, one: impl Fn(u64) -> Outcome + Sync) -> Campaign {
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "each run is one thread's; which thread, it cannot see"
+    )]
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(work);

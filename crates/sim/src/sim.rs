@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sockless_core::{Buf, Completion, ConnId, Driver, Op, OpId, OpKind};
+use sockless_core::{Buf, Completion, ConnId, Driver, Op, OpId, OpKind, cancelled};
 
 use crate::faults::Fate;
 use crate::link::{Link, draw};
@@ -64,11 +64,6 @@ enum What {
     Connect(OpId),
     /// A late cancel takes effect.
     Cancel(OpId),
-}
-
-/// The error of an operation that was cancelled.
-fn cancelled() -> io::Error {
-    io::Error::new(ErrorKind::Interrupted, "cancelled")
 }
 
 impl Sim {

@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-native-roots`, `drivers`. Without
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `drivers`. Without
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
@@ -62,5 +62,5 @@ pub use session::{Config, Session};
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use core::net::SocketAddr;
 use std::sync::Arc;
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 use sockless_core::Filter;
 use sockless_core::{Error, Fault, Key, LayerKey, Plain, Recipe, Route, Target};
 use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding, basic_credentials};
@@ -108,7 +108,7 @@ fn layers(scheme: &str, host: &str, config: &Config) -> Result<Layers, Error> {
     secured(host, config)
 }
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 fn secured(host: &str, config: &Config) -> Result<Layers, Error> {
     let client = config.tls()?;
     let key = client.layer_key(host);
@@ -121,20 +121,20 @@ fn secured(host: &str, config: &Config) -> Result<Layers, Error> {
     ))
 }
 
-#[cfg(not(any(feature = "tls-rustls", feature = "tls-ring")))]
+#[cfg(not(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl")))]
 fn secured(_host: &str, _config: &Config) -> Result<Layers, Error> {
     use sockless_core::{Culprit, Reason};
     let what = "https is not built in";
     Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what).at("url"))
 }
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 struct Tls {
     client: Arc<sockless_tls::Client>,
     name: String,
 }
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 impl Recipe for Tls {
     fn filters(&self, _found: &[Vec<IpAddr>]) -> Result<Vec<Box<dyn Filter>>, Fault> {
         Ok(vec![self.client.filter(&self.name)?])

@@ -298,7 +298,11 @@ pub fn masked(text: &str) -> String {
 
 /// Schemes that this build can carry.
 pub(crate) fn check_scheme(url: &Url) -> Result<(), Error> {
-    let tls = cfg!(any(feature = "tls-rustls", feature = "tls-ring"));
+    let tls = cfg!(any(
+        feature = "tls-rustls",
+        feature = "tls-ring",
+        feature = "tls-openssl"
+    ));
     match url.scheme() {
         "http" => Ok(()),
         "https" if tls => Ok(()),

@@ -29,11 +29,11 @@ pub struct Config {
     pub limits: Limits,
     /// Addresses for host and port, instead of asking a resolver.
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
-    #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+    #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
     tls: Option<Arc<sockless_tls::Client>>,
 }
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 impl Config {
     /// Sets the TLS settings; the default trusts the roots of webpki-roots.
     ///
@@ -107,7 +107,7 @@ impl Session {
     /// # Errors
     /// The TLS settings cannot be built.
     pub fn new(config: Config, now: Instant, wall: SystemTime, seed: u64) -> Result<Self, Error> {
-        #[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+        #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
         let config = match config.tls {
             Some(_) => config,
             None => config.with_tls(default_tls())?,
@@ -457,7 +457,7 @@ fn is_unread(job: &Job, error: &Error) -> bool {
     }
 }
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 fn default_tls() -> sockless_tls::Config {
     sockless_tls::Config::new(sockless_tls::Roots::webpki()).alpn(["http/1.1"])
 }

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sockless_core::{Culprit, Fault, Reason};
 
 use crate::Roots;
+#[cfg(any(feature = "rustls", feature = "openssl"))]
+use crate::client::Client;
+use crate::identity::ClientIdentity;
+use crate::pin::Pins;
 
 /// Everything about TLS that an application may choose; [`Config::build`] checks it.
 ///
 /// Defaults: TLS 1.2 and 1.3, full verification, no ALPN, no client certificate,
-/// resumption for up to 256 servers, server name indication on.
+/// resumption for up to 256 servers where the backend can, server name indication on. What
+/// a backend cannot do is refused by `Config::build`, never left out in silence.
 #[derive(Debug)]
 #[must_use = "a Config does nothing until it is built"]
 pub struct Config {
@@ -22,18 +27,20 @@ pub struct Config {
     pub(crate) max: Version,
     pub(crate) identity: Option<ClientIdentity>,
     pub(crate) key_log: Option<SharedKeyLog>,
-    pub(crate) sessions: usize,
+    /// `None`: nobody said.
+    pub(crate) sessions: Option<usize>,
+    pub(crate) backend: Option<Backend>,
     pub(crate) provider: Option<Provider>,
     pub(crate) sni: bool,
     #[cfg(feature = "custom-provider")]
     pub(crate) custom: Option<Arc<rustls::crypto::CryptoProvider>>,
-}
-
-/// A client's certificate chain, leaf first, and the leaf's key.
-#[derive(Debug)]
-pub(crate) struct ClientIdentity {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
+    pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
+    pub(crate) pins: Pins,
+    /// Names of suites of TLS 1.2, of suites of TLS 1.3, and of groups, best first.
+    pub(crate) ciphers: Option<String>,
+    pub(crate) tls13_ciphers: Option<String>,
+    pub(crate) groups: Option<String>,
+    pub(crate) ocsp: bool,
 }
 
 impl Config {
@@ -47,11 +54,18 @@ impl Config {
             max: Version::Tls13,
             identity: None,
             key_log: None,
-            sessions: 256,
+            sessions: None,
+            backend: None,
             provider: None,
             sni: true,
             #[cfg(feature = "custom-provider")]
             custom: None,
+            crls: Vec::new(),
+            pins: Pins::default(),
+            ciphers: None,
+            tls13_ciphers: None,
+            groups: None,
+            ocsp: false,
         }
     }
 
@@ -83,10 +97,85 @@ impl Config {
     /// # Errors
     /// [`Reason::BadRequest`] if there is no certificate or no usable key in the text.
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Fault> {
-        let chain = crate::roots::certificates(chain, "the client certificate")?;
-        let key = private_key(key)?;
-        self.identity = Some(ClientIdentity { chain, key });
+        self.identity = Some(ClientIdentity::open(chain, key)?);
         Ok(self)
+    }
+
+    /// The same with a key that `password` opens (PEM, encrypted). Backend openssl only.
+    ///
+    /// # Errors
+    /// [`Reason::BadRequest`] if there is no certificate in the text.
+    pub fn client_certificate_encrypted(
+        mut self,
+        chain: &[u8],
+        key: &[u8],
+        password: &str,
+    ) -> Result<Self, Fault> {
+        self.identity = Some(ClientIdentity::encrypted(chain, key, password)?);
+        Ok(self)
+    }
+
+    /// A certificate chain and its key in one PKCS#12 file (RFC 7292) that `password` opens.
+    /// Backend openssl only.
+    pub fn client_pkcs12(mut self, file: &[u8], password: &str) -> Self {
+        self.identity = Some(ClientIdentity::pkcs12(file, password));
+        self
+    }
+
+    /// Certificate revocation lists (RFC 5280 section 5), PEM. Once there is one, every
+    /// certificate of a chain, the root's excepted, needs a current list of its issuer.
+    ///
+    /// # Errors
+    /// [`Reason::BadRequest`] if the text is broken or holds no list.
+    pub fn crl_pem(mut self, pem: &[u8]) -> Result<Self, Fault> {
+        let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+        let lists =
+            lists.map_err(|error| bad(format!("the revocation list is not valid PEM: {error}")))?;
+        if lists.is_empty() {
+            return Err(bad("the text holds no revocation list")
+                .remedy("give a PEM text with a BEGIN X509 CRL line"));
+        }
+        self.crls.extend(lists);
+        Ok(self)
+    }
+
+    /// Public keys of which the server must have one, besides everything else that is
+    /// checked; they are checked with [`Verify::Insecure`] too.
+    ///
+    /// Either `sha256//BASE64;sha256//BASE64…`, the hashes of SubjectPublicKeyInfos, or one
+    /// public key, PEM or DER. Another key is refused with [`Reason::PinMismatch`].
+    ///
+    /// # Errors
+    /// [`Reason::BadRequest`] if it is none of these.
+    pub fn pin(mut self, pins: &[u8]) -> Result<Self, Fault> {
+        self.pins.add(pins)?;
+        Ok(self)
+    }
+
+    /// Cipher suites of TLS 1.2, best first, with colons between them; by the names of IANA
+    /// or OpenSSL, and with the backend openssl anything that its cipher strings know.
+    pub fn ciphers(mut self, list: &str) -> Self {
+        self.ciphers = Some(list.to_owned());
+        self
+    }
+
+    /// Cipher suites of TLS 1.3, best first, with colons between them.
+    pub fn tls13_ciphers(mut self, list: &str) -> Self {
+        self.tls13_ciphers = Some(list.to_owned());
+        self
+    }
+
+    /// Groups for the key exchange, best first, with colons between them.
+    pub fn groups(mut self, list: &str) -> Self {
+        self.groups = Some(list.to_owned());
+        self
+    }
+
+    /// Refuses servers that do not bring the proof that their certificate is not revoked
+    /// (OCSP stapling, RFC 6066 section 8). Backend openssl only.
+    pub fn require_ocsp(mut self, require: bool) -> Self {
+        self.ocsp = require;
+        self
     }
 
     /// Where to write the connections' secrets, for tools that decrypt captures.
@@ -95,13 +184,20 @@ impl Config {
         self
     }
 
-    /// For how many servers sessions are kept to be resumed; 0 turns resumption off.
+    /// For how many servers sessions are kept to be resumed; 0 turns resumption off. The
+    /// backend openssl resumes none, and refuses to be asked for it.
     pub fn resumption(mut self, servers: usize) -> Self {
-        self.sessions = servers;
+        self.sessions = Some(servers);
         self
     }
 
-    /// Whose cryptography to use; by default the first that is compiled in, aws-lc-rs before ring.
+    /// Which library does it; by default the first that is compiled in, rustls before openssl.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Whose cryptography rustls uses; by default the first that is compiled in, aws-lc-rs before ring.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.provider = Some(provider);
         self
@@ -128,8 +224,9 @@ impl Config {
     /// # Errors
     /// [`Reason::BadRequest`] for settings that cannot work: no roots, no version left, an ALPN
     /// name that is empty or longer than 255 bytes, a key that does not belong to its
-    /// certificate. [`Reason::Unsupported`] for a provider that is not compiled in.
-    #[cfg(feature = "rustls")]
+    /// certificate. [`Reason::Unsupported`] for a backend or provider that is not compiled
+    /// in, and for what the backend cannot do.
+    #[cfg(any(feature = "rustls", feature = "openssl"))]
     pub fn build(self) -> Result<Arc<Client>, Fault> {
         if self.min > self.max {
             return Err(bad("the lowest TLS version is above the highest"));
@@ -147,48 +244,7 @@ impl Config {
                     .remedy("add the issuing CA to the trusted roots"),
             );
         }
-        let settings = crate::rustls::Settings::new(self)?;
-        Ok(Arc::new(Client {
-            id: next_id(),
-            settings,
-        }))
-    }
-}
-
-/// Settings that many connections share, with their session cache.
-#[cfg(feature = "rustls")]
-#[derive(Debug)]
-pub struct Client {
-    id: u64,
-    settings: crate::rustls::Settings,
-}
-
-#[cfg(feature = "rustls")]
-impl Client {
-    /// A filter for one connection to the server of that name.
-    ///
-    /// A name is a host name (a trailing dot is dropped) or a literal IPv4 or IPv6 address
-    /// without brackets; an address must be in the certificate as such.
-    ///
-    /// # Errors
-    /// [`Reason::BadUrl`] if no certificate could name it.
-    pub fn filter(&self, server_name: &str) -> Result<Box<dyn sockless_core::Filter>, Fault> {
-        self.settings.filter(server_name)
-    }
-
-    /// What tells these settings from all others in this process.
-    pub fn settings_id(&self) -> u64 {
-        self.id
-    }
-
-    /// This layer's part of a connection's key: equal only for the same settings and the same name.
-    pub fn layer_key(&self, server_name: &str) -> sockless_core::LayerKey {
-        let name = server_name.strip_suffix('.').unwrap_or(server_name);
-        sockless_core::LayerKey {
-            layer: crate::rustls::LAYER,
-            settings: self.id,
-            verified_name: name.to_ascii_lowercase().into(),
-        }
+        Client::new(self).map(Arc::new)
     }
 }
 
@@ -211,6 +267,16 @@ pub enum Version {
     Tls12,
     /// RFC 8446.
     Tls13,
+}
+
+/// Which library speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// rustls, in Rust.
+    Rustls,
+    /// OpenSSL, the system's.
+    Openssl,
 }
 
 /// Whose cryptography is used.
@@ -244,23 +310,13 @@ pub(crate) fn bad(what: impl Into<String>) -> Fault {
     Fault::new(Culprit::Misuse, Reason::BadRequest, what)
 }
 
-fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
-        let encrypted = b"ENCRYPTED PRIVATE KEY";
-        if pem
-            .windows(encrypted.len())
-            .any(|window| window == encrypted)
-        {
-            return bad("the client's private key is encrypted").remedy("decrypt it first");
-        }
-        bad(format!("no private key in the client's key text: {error}"))
-            .remedy("give a PEM text with a PKCS#8, PKCS#1 or SEC1 private key")
-    })
-}
-
-#[cfg(feature = "rustls")]
-fn next_id() -> u64 {
-    use core::sync::atomic::{AtomicU64, Ordering};
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+/// For what a backend cannot do.
+#[cfg(any(feature = "rustls", feature = "openssl"))]
+pub(crate) fn unsupported(backend: Backend, option: &str) -> Fault {
+    let (name, remedy) = match backend {
+        Backend::Rustls => ("rustls", "use the backend openssl, or leave the option out"),
+        Backend::Openssl => ("openssl", "use the backend rustls, or leave the option out"),
+    };
+    let what = format!("the TLS backend {name} does not support {option}");
+    Fault::new(Culprit::Misuse, Reason::Unsupported, what).remedy(remedy)
 }

@@ -24,6 +24,7 @@ fn the_last_stretch_brings_the_block_home_from_any_thread() {
     let front = buf.split_to(50);
     drop(buf);
     assert_eq!(pool.stats().kept_blocks, 0);
+    #[allow(clippy::disallowed_methods, reason = "another thread is the test")]
     std::thread::scope(|scope| {
         scope.spawn(move || drop(front));
     });

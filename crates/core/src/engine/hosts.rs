@@ -16,6 +16,8 @@ pub(super) struct Hosts {
     queue: BTreeSet<(u64, u64)>,
     /// Idle connections, the longest idle first: (turn, connection, host).
     idle: BTreeSet<(u64, u64, u64)>,
+    /// When each idle connection became that, as a turn: where to find it in the sets.
+    turns: BTreeMap<u64, u64>,
     turn: u64,
     open: usize,
     per_host: usize,
@@ -27,7 +29,7 @@ struct Host {
     /// Connections, idle ones included.
     open: usize,
     /// Idle connections, the most recent last: (turn, connection).
-    idle: Vec<(u64, u64)>,
+    idle: BTreeSet<(u64, u64)>,
     /// Waiting transfers by rank, and whether theirs must be a new connection.
     waiting: BTreeMap<(u64, u64), bool>,
     /// Transfers that know this entry.
@@ -68,6 +70,7 @@ impl Hosts {
             hosts: Slab::default(),
             queue: BTreeSet::new(),
             idle: BTreeSet::new(),
+            turns: BTreeMap::new(),
             turn: 0,
             open: 0,
             per_host: bound(limits.connections_per_host),
@@ -86,7 +89,7 @@ impl Hosts {
         let host = Host {
             key: key.clone(),
             open: 0,
-            idle: Vec::new(),
+            idle: BTreeSet::new(),
             waiting: BTreeMap::new(),
             users: 1,
         };
@@ -175,8 +178,9 @@ impl Hosts {
     }
 
     fn take_idle(&mut self, id: u64) -> Option<u64> {
-        let (turn, conn) = self.hosts.get_mut(id)?.idle.pop()?;
+        let (turn, conn) = self.hosts.get_mut(id)?.idle.pop_last()?;
         self.idle.remove(&(turn, conn, id));
+        self.turns.remove(&conn);
         Some(conn)
     }
 
@@ -190,30 +194,37 @@ impl Hosts {
         self.promote(id);
     }
 
-    /// A connection is clean: the transfer of its host that gets it now, or none, and it is idle.
+    /// A connection is clean: the transfer of its host that gets it now, or none, and it is
+    /// idle; then it may make way for another host's ([`Hosts::next_to_ask`]).
     pub(super) fn put_idle(&mut self, id: u64, conn: u64) -> Option<u64> {
         let host = self.hosts.get_mut(id)?;
         let first = host.waiting.first_entry();
-        if let Some(first) = first.filter(|first| !first.get()) {
+        // Who waits longer for the bound on all is another host's, or this host's first
+        // would be it: a busy host must not keep its places for ever.
+        let scarce = self.open >= self.in_all;
+        let longest = self.queue.first().filter(|_| scarce);
+        let in_turn = |place: &(u64, u64)| longest.is_none_or(|longest| place <= longest);
+        if let Some(first) = first.filter(|first| !first.get() && in_turn(first.key())) {
             let (place, _) = first.remove_entry();
             self.queue.remove(&place);
             return Some(place.1);
         }
         self.turn += 1;
-        host.idle.push((self.turn, conn));
+        host.idle.insert((self.turn, conn));
         self.idle.insert((self.turn, conn, id));
+        self.turns.insert(conn, self.turn);
         self.promote(id);
         None
     }
 
     /// An idle connection is not to be given out any more.
     pub(super) fn remove_idle(&mut self, id: u64, conn: u64) {
-        let Some(host) = self.hosts.get_mut(id) else {
+        let Some(turn) = self.turns.remove(&conn) else {
             return;
         };
-        if let Some(at) = host.idle.iter().position(|(_, have)| *have == conn) {
-            let (turn, _) = host.idle.remove(at);
-            self.idle.remove(&(turn, conn, id));
+        self.idle.remove(&(turn, conn, id));
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.idle.remove(&(turn, conn));
         }
     }
 
@@ -308,6 +319,46 @@ mod tests {
     }
 
     #[test]
+    fn a_busy_host_gives_way_to_who_waits_longer() {
+        let mut hosts = hosts(0, 1);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Wait);
+        assert_eq!(hosts.request(a, 3, 3, false), Grant::Wait);
+        assert_eq!(hosts.put_idle(a, 70), None, "b is first");
+        assert_eq!(hosts.next_to_ask(), Some(2));
+        hosts.stop_waiting(b, 2, 2);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Replace(70));
+        hosts.remove_idle(a, 70);
+        hosts.closed(a);
+        assert_eq!(hosts.next_to_ask(), None, "b has the only place");
+        // Those of one host stay on its connection while nobody else is before them.
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait);
+        assert_eq!(hosts.put_idle(b, 71), None, "now a is");
+        assert_eq!(hosts.next_to_ask(), Some(3));
+    }
+
+    #[test]
+    fn who_cannot_use_a_place_gives_it_back() {
+        let mut hosts = hosts(1, 2);
+        let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
+        assert_eq!(hosts.request(a, 1, 1, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 2, 2, false), Grant::Connect);
+        let c = hosts.enter(&key("c"));
+        assert_eq!(hosts.request(c, 3, 3, false), Grant::Wait);
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait, "behind 3");
+        assert_eq!(hosts.request(a, 5, 5, false), Grant::Wait);
+        hosts.stop_waiting(c, 3, 3);
+        assert_eq!(hosts.put_idle(a, 70), None, "4 is first");
+        assert_eq!(hosts.next_to_ask(), Some(4));
+        hosts.stop_waiting(b, 4, 4);
+        assert_eq!(hosts.request(b, 4, 4, false), Grant::Wait, "b is full");
+        assert_eq!(hosts.next_to_ask(), Some(5));
+        hosts.stop_waiting(a, 5, 5);
+        assert_eq!(hosts.request(a, 5, 5, false), Grant::Reuse(70));
+    }
+
+    #[test]
     fn a_waiting_transfer_that_gives_up_passes_its_turn_on() {
         let mut hosts = hosts(1, 1);
         let (a, b) = (hosts.enter(&key("a")), hosts.enter(&key("b")));
@@ -350,6 +401,32 @@ mod tests {
         assert_eq!(hosts.next_to_ask(), Some(2));
         hosts.stop_waiting(a, 2, 2);
         assert_eq!(hosts.request(a, 2, 2, true), Grant::Replace(55));
+    }
+
+    #[test]
+    fn idle_connections_go_from_anywhere_and_the_latest_is_given_out_first() {
+        const COUNT: u64 = 10_000;
+        let mut hosts = hosts(0, 0);
+        let a = hosts.enter(&key("a"));
+        for conn in 0..COUNT {
+            assert_eq!(hosts.request(a, conn, conn, true), Grant::Connect);
+            assert_eq!(hosts.put_idle(a, conn), None);
+        }
+        // Neither from the front nor from the back: 7919 is a prime.
+        for n in 0..COUNT - 100 {
+            hosts.remove_idle(a, n * 7919 % COUNT);
+            hosts.closed(a);
+        }
+        hosts.remove_idle(a, 0);
+        let mut left: Vec<u64> = (COUNT - 100..COUNT).map(|n| n * 7919 % COUNT).collect();
+        left.sort_unstable();
+        assert_eq!(hosts.idle(), left.len());
+        assert_eq!(hosts.oldest_idle(), left.first().copied());
+        while let Some(conn) = left.pop() {
+            assert_eq!(hosts.request(a, conn, conn, false), Grant::Reuse(conn));
+        }
+        assert!(hosts.turns.is_empty());
+        assert_eq!(hosts.request(a, 0, 0, false), Grant::Connect);
     }
 
     #[test]

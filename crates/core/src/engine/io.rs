@@ -8,6 +8,7 @@ use super::sockets::{Kind, Returned};
 use crate::stack::MAX_UNIT;
 use crate::{
     Buf, Completion, ConnId, Culprit, Error, Fault, MAX_SEND_BUFS, Op, OpKind, Phase, Pool, Reason,
+    is_cancelled,
 };
 
 /// Bytes that one send carries at most.
@@ -226,9 +227,10 @@ impl Engine {
             Err(error) => {
                 conn.stack.net_in().push(buf);
                 // We ended it ourselves, to look at what has trickled in so far: the
-                // next one goes without a hint. Only this one error is forgiven.
-                conn.impatient = ended_by_us;
-                if !ended_by_us {
+                // next one goes without a hint. Only that very error is forgiven: a reset that
+                // was faster than the cancel is a reset.
+                conn.impatient = ended_by_us && is_cancelled(&error);
+                if !conn.impatient {
                     let fault = Fault::io(Reason::Receive, "receiving failed", error);
                     conn.stack.cut(fault.remedy(BROKEN).at("socket"));
                 }

@@ -45,7 +45,8 @@ use transfer::Transfer;
 pub enum Output {
     /// Carry this out, and bring it back through [`Engine::complete`].
     Submit(Op),
-    /// End this operation early if you can; it must still come back.
+    /// End this operation early if you can; it must still come back, then with the error
+    /// [`cancelled`](crate::cancelled).
     Cancel(OpId),
     /// Something happened to a transfer.
     Event(TransferId, Event),

@@ -128,6 +128,32 @@ fn urgent_transfers_go_first_but_nobody_starves() {
     );
 }
 
+/// The busy host always has somebody waiting, and its connection is always fit for use.
+#[test]
+fn a_busy_host_does_not_keep_the_only_place_for_ever() {
+    let mut world = bounded(0, 1);
+    add(&mut world, "127.0.0.1", 3);
+    let other = add(&mut world, "127.0.0.2", 3);
+    for _ in 0..10 {
+        add(&mut world, "127.0.0.1", 3);
+        let op = world.ops.remove(0);
+        let n = match &op.kind {
+            sockless_core::OpKind::Send { bufs } => bufs.iter().map(|buf| buf.len()).sum(),
+            _ => 0,
+        };
+        match name(&op) {
+            "recv" => {
+                let (op, n) = filled(op, &toy::answer(1));
+                world.complete(op, Ok(n));
+            }
+            _ => world.complete(op, Ok(n)),
+        }
+        world.tidy();
+        assert!(world.sockets.len() <= 1, "the bound holds for sockets too");
+    }
+    assert!(world.ended(other), "passed over by later ones");
+}
+
 #[test]
 fn failures_do_not_let_newcomers_jump_the_queue() {
     let mut world = bounded(1, 0);

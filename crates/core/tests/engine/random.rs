@@ -211,7 +211,7 @@ impl Play {
         }
         let op = self.world.ops.remove(at);
         if cancelled && step.amount.is_multiple_of(2) {
-            return self.world.complete(op, Err(failure()));
+            return self.world.complete(op, Err(sockless_core::cancelled()));
         }
         if step.what > 198 {
             self.servers.entry(op.conn).or_default().dead = true;
@@ -248,7 +248,7 @@ impl Play {
                 let result = if n > 0 || server.dead {
                     Ok(n)
                 } else {
-                    Err(failure())
+                    Err(sockless_core::cancelled())
                 };
                 return self.world.complete(op, result);
             }

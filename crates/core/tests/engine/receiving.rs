@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use sockless_core::{Limits, OpKind, Reason};
+use sockless_core::{Limits, OpKind, Reason, cancelled, is_cancelled};
 
 use crate::toy::{self, Toy, pattern};
 use crate::world::{World, failure, filled};
@@ -45,7 +45,7 @@ fn a_hint_that_waits_too_long_is_taken_back_without_loss() {
     world.complete(recv, Ok(n));
     assert_eq!(world.body(id).len(), at - 1);
     world.advance(Duration::from_millis(200));
-    world.finish_op("recv", Err(io::Error::other("cancelled")));
+    world.finish_op("recv", Err(cancelled()));
     assert_eq!(world.min(), 1, "without a hint now");
     world.advance(Duration::from_secs(10));
     assert!(world.cancelled.is_empty(), "it may wait");
@@ -60,10 +60,37 @@ fn only_the_cancel_itself_is_forgiven() {
     let (mut world, id, wire) = bulk();
     world.recv_some(&wire[..1000]);
     world.advance(Duration::from_millis(200));
-    world.finish_op("recv", Err(io::Error::other("cancelled")));
+    world.finish_op("recv", Err(cancelled()));
     world.finish_op("recv", Err(failure()));
     assert_eq!(world.reason(id), Reason::Receive);
     assert_eq!(world.body(id), pattern(0, 999));
+}
+
+#[test]
+fn a_reset_that_meets_the_cancel_is_a_reset() {
+    let (mut world, id, wire) = bulk();
+    world.recv_some(&wire[..1000]);
+    world.advance(Duration::from_millis(200));
+    assert_eq!(world.cancelled.len(), 1, "the receive");
+    world.finish_op("recv", Err(failure()));
+    assert_eq!(world.reason(id), Reason::Receive);
+    assert_eq!(world.body(id), pattern(0, 999));
+    let Err(error) = world.outcome(id) else {
+        panic!("a broken connection is no success")
+    };
+    assert!(error.to_string().contains("reset"), "{error}");
+}
+
+#[test]
+fn what_means_cancelled_is_known_from_what_does_not() {
+    assert!(is_cancelled(&cancelled()));
+    assert!(is_cancelled(&io::ErrorKind::Interrupted.into()));
+    if cfg!(target_os = "linux") {
+        assert!(is_cancelled(&io::Error::from_raw_os_error(125)));
+        assert!(!is_cancelled(&io::Error::from_raw_os_error(104)));
+    }
+    assert!(!is_cancelled(&failure()));
+    assert!(!is_cancelled(&io::ErrorKind::TimedOut.into()));
 }
 
 #[test]

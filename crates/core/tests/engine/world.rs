@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sockless_core::{
     Buf, ConnId, Endpoint, Engine, Error, Event, Filter, Key, Limits, Op, OpId, OpKind, Options,
-    Output, Plain, Reason, Recipe, Route, Summary, Target, TransferId,
+    Output, Plain, Reason, Recipe, Route, Summary, Target, TransferId, cancelled,
 };
 
 use crate::toy::Toy;
@@ -325,7 +325,7 @@ impl World {
         }) {
             let op = self.ops.remove(at);
             let result = if self.cancelled.contains(&op.id) {
-                Err(io::Error::other("cancelled"))
+                Err(cancelled())
             } else {
                 Ok(0)
             };

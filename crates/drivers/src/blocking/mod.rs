@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sockless_core::{Completion, ConnId, Driver, Op, OpId, OpKind, Pool};
+use sockless_core::{Completion, ConnId, Driver, Op, OpId, OpKind, Pool, cancelled};
 
 use crate::bell::Bell;
 use crate::resolver::{self, Lookup, Resolver};
@@ -233,7 +233,7 @@ impl Driver for Blocking {
         }
         self.ready.push(Completion {
             op,
-            result: Err(socket::cancelled()),
+            result: Err(cancelled()),
         });
     }
 

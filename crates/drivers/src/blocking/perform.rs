@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use sockless_core::{Buf, Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpKind};
+use sockless_core::{Buf, Completion, ConnId, Endpoint, MAX_SEND_BUFS, Op, OpKind, cancelled};
 
 use super::{Blocking, Pending, Wait};
 use crate::socket::{self, Address, Mode};
@@ -33,7 +33,7 @@ impl Blocking {
                 .socket(op.conn)
                 .and_then(|socket| socket::shut_down(socket.raw_fd()))
                 .map(Progress::Done),
-            OpKind::Close => self.sockets.close(op.conn).map(Progress::Done),
+            OpKind::Close => self.close(op.conn).map(Progress::Done),
             _ => Err(socket::unsupported()),
         };
         self.settle(op, progress);
@@ -112,6 +112,19 @@ impl Blocking {
     fn await_socket(&mut self, conn: ConnId, events: libc::c_short) -> io::Result<Progress> {
         let fd = self.sockets.socket(conn)?.raw_fd();
         Ok(Progress::Waits(Wait::Socket { fd, events }))
+    }
+
+    /// Closes a socket, and ends what waits for it: its descriptor's number is free for others.
+    fn close(&mut self, conn: ConnId) -> io::Result<usize> {
+        let closed = self.sockets.close(conn)?;
+        let orphaned =
+            |pending: &mut Pending| pending.op.conn == conn && pending.wait != Wait::Name;
+        let ended = self.pending.extract_if(.., orphaned);
+        self.ready.extend(ended.map(|pending| Completion {
+            op: pending.op,
+            result: Err(cancelled()),
+        }));
+        Ok(closed)
     }
 
     fn perform_on(&self, fd: RawFd, kind: &mut OpKind) -> io::Result<usize> {

@@ -1,8 +1,9 @@
 //! Name resolution beside the driver's thread, because `getaddrinfo` blocks.
 //!
-//! Threads are started when names wait and end when none come: at most
-//! [`MAX_WORKERS`], so that one slow name does not hold up the others and many slow
-//! names do not eat the machine.
+//! Threads are started when names wait and end when none come: at most [`MAX_WORKERS`] that
+//! somebody waits for, so that one slow name does not hold up the others and many slow
+//! names do not eat the machine. A lookup that was given up cannot be stopped; its thread
+//! is replaced meanwhile, up to [`MAX_THREADS`] in all.
 
 mod system;
 
@@ -25,8 +26,11 @@ use crate::bell::Bell;
 /// the name has no address.
 pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
-/// The most names looked up at the same time.
+/// The most names looked up at the same time, but for those that nobody waits for any more.
 const MAX_WORKERS: usize = 4;
+
+/// The most threads, those in lookups that nobody waits for included.
+const MAX_THREADS: usize = 16;
 
 /// How long a thread without work stays.
 const LINGER: Duration = Duration::from_secs(10);
@@ -50,6 +54,14 @@ struct Job {
     port: u16,
 }
 
+struct Running {
+    /// Its own name: a ticket may be used again while an earlier lookup of it still runs.
+    number: u64,
+    ticket: u64,
+    /// Somebody still waits for the answer.
+    wanted: bool,
+}
+
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
@@ -61,6 +73,10 @@ struct Shared {
 struct State {
     jobs: VecDeque<Job>,
     answers: Vec<Answer>,
+    /// What threads are looking up.
+    running: Vec<Running>,
+    /// How many jobs threads have taken.
+    taken: u64,
     workers: usize,
     idle: usize,
     closed: bool,
@@ -88,28 +104,40 @@ impl Resolver {
     pub(crate) fn ask(&self, ticket: u64, host: Arc<str>, port: u16) -> io::Result<()> {
         let mut state = self.shared.lock();
         state.jobs.push_back(Job { ticket, host, port });
-        if state.jobs.len() > state.idle && state.workers < MAX_WORKERS {
-            let shared = Arc::clone(&self.shared);
-            let started = thread::Builder::new()
-                .name("sockless-resolver".into())
-                .spawn(move || shared.work());
-            match started {
-                Ok(_) => state.workers += 1,
-                Err(error) if state.workers == 0 => {
-                    state.jobs.pop_back();
-                    return Err(error);
-                }
-                // The threads there are will come to it.
-                Err(_) => {}
+        match self.reinforce(&mut state) {
+            Err(error) if state.workers == 0 => {
+                state.jobs.pop_back();
+                return Err(error);
             }
+            // If there is no new thread, those there are will come to it.
+            _ => {}
         }
         self.shared.work.notify_one();
         Ok(())
     }
 
-    /// Gives up on a lookup. Its answer may still arrive, for the driver to ignore.
+    /// Starts a thread if names wait for one and there may be one more.
+    fn reinforce(&self, state: &mut State) -> io::Result<()> {
+        if state.jobs.len() > state.idle && state.workers < state.bound() {
+            let shared = Arc::clone(&self.shared);
+            thread::Builder::new()
+                .name("sockless-resolver".into())
+                .spawn(move || shared.work())?;
+            state.workers += 1;
+        }
+        Ok(())
+    }
+
+    /// Gives up on a lookup: no answer will come.
     pub(crate) fn forget(&self, ticket: u64) {
-        self.shared.lock().jobs.retain(|job| job.ticket != ticket);
+        let mut state = self.shared.lock();
+        state.jobs.retain(|job| job.ticket != ticket);
+        let ours = |it: &&mut Running| it.ticket == ticket && it.wanted;
+        if let Some(running) = state.running.iter_mut().find(ours) {
+            running.wanted = false;
+            // Without a further thread the others just wait longer.
+            let _ = self.reinforce(&mut state);
+        }
     }
 
     /// Takes what has been answered.
@@ -128,6 +156,14 @@ impl Drop for Resolver {
     }
 }
 
+impl State {
+    /// How many threads there may be now.
+    fn bound(&self) -> usize {
+        let given_up = self.running.iter().filter(|it| !it.wanted).count();
+        MAX_THREADS.min(MAX_WORKERS + given_up)
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Lookups run outside the lock, so nothing can panic inside it.
@@ -136,12 +172,14 @@ impl Shared {
 
     /// What a thread does.
     fn work(&self) {
-        while let Some(job) = self.next_job() {
+        while let Some((number, job)) = self.next_job() {
             let found = catch_unwind(AssertUnwindSafe(|| (self.lookup)(&job.host, job.port)))
                 .unwrap_or_else(|_| Err(io::Error::other("the lookup function panicked")))
                 .map(without_duplicates);
             let mut state = self.lock();
-            if !state.closed {
+            let at = state.running.iter().position(|it| it.number == number);
+            let wanted = at.is_some_and(|at| state.running.swap_remove(at).wanted);
+            if wanted && !state.closed {
                 state.answers.push(Answer {
                     ticket: job.ticket,
                     found,
@@ -152,12 +190,25 @@ impl Shared {
         }
     }
 
-    /// Waits for a job; `None` when it is time to end.
-    fn next_job(&self) -> Option<Job> {
+    /// Waits for a job and numbers it; `None` when it is time to end, also because a thread
+    /// that was replaced is one too many now.
+    fn next_job(&self) -> Option<(u64, Job)> {
         let mut state = self.lock();
         loop {
+            if state.workers > state.bound() {
+                // It may have been woken for a job, which is another one's now.
+                self.work.notify_one();
+                break;
+            }
             if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
+                state.taken += 1;
+                let (number, ticket, wanted) = (state.taken, job.ticket, true);
+                state.running.push(Running {
+                    number,
+                    ticket,
+                    wanted,
+                });
+                return Some((number, job));
             }
             if state.closed {
                 break;
@@ -209,4 +260,65 @@ pub(crate) fn completion(mut op: Op, answer: io::Result<Vec<IpAddr>>) -> Complet
         }
     });
     Completion { op, result }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A resolver whose lookups wait for the mutex.
+    fn behind(gate: &Arc<Mutex<()>>) -> Resolver {
+        let gate = Arc::clone(gate);
+        let lookup: Lookup = Arc::new(move |_, _| {
+            drop(gate.lock());
+            Ok(Vec::new())
+        });
+        Resolver::new(Bell::new().expect("a pipe"), Some(lookup))
+    }
+
+    fn threads(resolver: &Resolver) -> usize {
+        resolver.shared.lock().workers
+    }
+
+    #[test]
+    fn dead_names_do_not_eat_the_machine() {
+        let gate = Arc::new(Mutex::new(()));
+        let resolver = behind(&gate);
+        let closed = gate.lock().expect("no panic");
+        for ticket in 0..50 {
+            resolver.ask(ticket, "host".into(), 1).expect("a thread");
+        }
+        assert_eq!(threads(&resolver), MAX_WORKERS, "somebody waits for them");
+        // Whatever is being looked up is given up, until nothing more begins.
+        for begun in 1..=MAX_THREADS as u64 {
+            while resolver.shared.lock().taken < begun {
+                thread::yield_now();
+            }
+            let wanted = |state: &State| {
+                state
+                    .running
+                    .iter()
+                    .find(|it| it.wanted)
+                    .map(|it| it.ticket)
+            };
+            let ticket = wanted(&resolver.shared.lock()).expect("one that nobody has given up");
+            resolver.forget(ticket);
+        }
+        assert_eq!(threads(&resolver), MAX_THREADS);
+        resolver.ask(50, "host".into(), 1).expect("a thread, later");
+        assert_eq!(threads(&resolver), MAX_THREADS);
+        drop(closed);
+        let mut answers = 0;
+        while answers < 51 - MAX_THREADS {
+            answers += resolver.take_answers().len();
+            thread::yield_now();
+        }
+        while threads(&resolver) > MAX_WORKERS {
+            thread::yield_now();
+        }
+        assert!(
+            resolver.take_answers().is_empty(),
+            "nobody waits for the others"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use core::hash::{BuildHasherDefault, Hasher};
 use core::mem;
 use std::collections::HashMap;
 
-use sockless_core::{MAX_SEND_BUFS, Op, OpId};
+use sockless_core::{ConnId, MAX_SEND_BUFS, Op, OpId};
 
 use crate::socket::Address;
 
@@ -98,6 +98,8 @@ pub(super) struct Flights {
     spare: Vec<Scratch>,
     /// Flights whose stage is `Kernel` or `Poll`.
     in_kernel: usize,
+    /// How many of them each slot of connections has, so that most closes search nothing.
+    busy: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,13 @@ impl Flights {
         });
         let key = Key::new(slot, self.slots[slot as usize].generation);
         self.by_id.insert(op.id.as_u64(), key);
-        self.in_kernel += usize::from(stage != Stage::Resolver);
+        if stage != Stage::Resolver {
+            self.in_kernel += 1;
+            if self.busy.len() <= op.conn.slot() {
+                self.busy.resize(op.conn.slot() + 1, 0);
+            }
+            self.busy[op.conn.slot()] += 1;
+        }
         self.slots[slot as usize].flight = Some(Flight {
             op,
             stage,
@@ -148,7 +156,10 @@ impl Flights {
         slot.generation = next_generation(slot.generation);
         self.free.push(key.0 as u32);
         self.by_id.remove(&flight.op.id.as_u64());
-        self.in_kernel -= usize::from(flight.stage != Stage::Resolver);
+        if flight.stage != Stage::Resolver {
+            self.in_kernel -= 1;
+            self.busy[flight.op.conn.slot()] -= 1;
+        }
         self.spare.extend(flight.scratch.take());
         Some(flight)
     }
@@ -164,14 +175,25 @@ impl Flights {
     }
 
     /// The keys of all that the kernel has.
-    pub(super) fn kernel_keys(&self) -> impl Iterator<Item = Key> {
-        self.slots.iter().enumerate().filter_map(|(at, slot)| {
-            let in_kernel = slot
-                .flight
-                .as_ref()
-                .is_some_and(|it| it.stage != Stage::Resolver);
-            in_kernel.then(|| Key::new(at as u32, slot.generation))
-        })
+    pub(super) fn kernel_keys(&self) -> Vec<Key> {
+        self.keys_where(|flight| flight.stage != Stage::Resolver)
+    }
+
+    /// The keys of all that the kernel has for that connection.
+    pub(super) fn of(&self, conn: ConnId) -> Vec<Key> {
+        if self.busy.get(conn.slot()).is_none_or(|count| *count == 0) {
+            return Vec::new();
+        }
+        self.keys_where(|flight| flight.stage != Stage::Resolver && flight.op.conn == conn)
+    }
+
+    fn keys_where(&self, wanted: impl Fn(&Flight) -> bool) -> Vec<Key> {
+        let slots = self.slots.iter().enumerate();
+        let keys = slots.filter_map(|(at, slot)| {
+            let flight = slot.flight.as_ref()?;
+            wanted(flight).then(|| Key::new(at as u32, slot.generation))
+        });
+        keys.collect()
     }
 
     /// Scratch memory for a new flight.

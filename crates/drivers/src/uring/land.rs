@@ -24,6 +24,7 @@ impl Uring {
         let Some(flight) = self.flights.remove(key) else {
             return;
         };
+        let conn = flight.op.conn;
         let Flight {
             op,
             stage,
@@ -32,12 +33,14 @@ impl Uring {
         } = flight;
         let result = match usize::try_from(completed.result()) {
             Ok(n) => Ok(n),
+            Err(_) if completed.result() == -libc::ECANCELED => Err(sockless_core::cancelled()),
             Err(_) => Err(io::Error::from_raw_os_error(-completed.result())),
         };
         match stage {
             Stage::Poll => self.polled(op, cancelled, result),
             _ => self.carried_out(op, cancelled, result, picked),
         }
+        self.joined(conn);
     }
 
     fn answer_bell(&mut self) {
@@ -79,7 +82,7 @@ impl Uring {
         }
         let cut_short = cancelled && code == Some(libc::EINTR);
         let result = if cut_short {
-            Err(socket::cancelled())
+            Err(sockless_core::cancelled())
         } else {
             result
         };
@@ -116,7 +119,7 @@ impl Uring {
             _ if cancelled => {
                 self.ready.push(Completion {
                     op,
-                    result: Err(socket::cancelled()),
+                    result: Err(sockless_core::cancelled()),
                 });
             }
             Again::AtOnce => self.start(op),

@@ -15,13 +15,17 @@
 //!         │     └───────────── submitted again ◄───────────┘      │
 //!         └─ Stage::Poll ── readable ── recv(2) ──────────────────┘
 //! ```
+//!
+//! A `Close` that finds others of its connection on their way waits for them ([`closing`]).
 
 mod buffers;
+mod closing;
 mod flights;
 mod land;
 mod setup;
 mod start;
 
+use core::marker::PhantomData;
 use core::mem;
 use std::collections::VecDeque;
 use std::fmt;
@@ -31,14 +35,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use io_uring::{IoUring, opcode, squeue, types};
-use sockless_core::{Completion, ConnId, Driver, Op, OpId, Pool};
+use sockless_core::{Completion, ConnId, Driver, Op, OpId, Pool, cancelled};
 
 use crate::bell::Bell;
 use crate::resolver::{Lookup, Resolver};
-use crate::socket;
 use crate::sockets::Sockets;
 use crate::{Wakeable, Waker};
 use buffers::BufferRing;
+use closing::Closing;
 use flights::{Flights, Key, Stage};
 use setup::Abilities;
 
@@ -130,8 +134,14 @@ impl fmt::Debug for UringConfig {
 
 /// A driver on io_uring.
 ///
-/// It stays on the thread that made it: current kernels do a ring's completion work on
-/// one thread only. [`Threaded`](crate::Threaded) makes one on a thread of its own.
+/// It stays on the thread that made it, and is not `Send`: current kernels let only that one
+/// hand operations over (`IORING_SETUP_SINGLE_ISSUER`). [`Threaded`](crate::Threaded) makes
+/// one on a thread of its own.
+///
+/// ```compile_fail,E0277
+/// fn elsewhere<T: Send>() {}
+/// elsewhere::<sockless_drivers::Uring>();
+/// ```
 ///
 /// Dropping it cancels what is in flight and waits up to a second for the kernel to let
 /// go. Memory that the kernel still holds then is leaked, because it may still be written to.
@@ -146,6 +156,7 @@ pub struct Uring {
     buffers: Option<BufferRing>,
     /// Receives that found the buffer ring empty.
     starved: VecDeque<Op>,
+    closing: Vec<Closing>,
     /// For the application, at the next wait.
     ready: Vec<Completion>,
     resolver: Resolver,
@@ -154,6 +165,8 @@ pub struct Uring {
     woken: bool,
     pool: Pool,
     recv_buffer_size: usize,
+    /// A raw pointer is not `Send`.
+    stays_on_its_thread: PhantomData<*const ()>,
 }
 
 impl Uring {
@@ -189,6 +202,7 @@ impl Uring {
             sockets: Sockets::default(),
             buffers,
             starved: VecDeque::new(),
+            closing: Vec::new(),
             ready: Vec::new(),
             resolver: Resolver::new(Arc::clone(&bell), config.lookup),
             bell,
@@ -196,6 +210,7 @@ impl Uring {
             woken: false,
             pool: config.pool,
             recv_buffer_size: config.recv_buffer_size,
+            stays_on_its_thread: PhantomData,
         })
     }
 
@@ -278,11 +293,11 @@ impl Driver for Uring {
             self.cancel_flight(key);
         } else if let Some(at) = self.starved.iter().position(|op| op.id == id) {
             let op = self.starved.remove(at);
-            let cancelled = |op| Completion {
+            let ended = |op| Completion {
                 op,
-                result: Err(socket::cancelled()),
+                result: Err(cancelled()),
             };
-            self.ready.extend(op.map(cancelled));
+            self.ready.extend(op.map(ended));
         }
         // Otherwise it has come back already, or is about to.
     }
@@ -320,6 +335,7 @@ impl Driver for Uring {
 }
 
 impl Uring {
+    /// Asks for a flight's early end, once.
     fn cancel_flight(&mut self, key: Key) {
         let Some(flight) = self.flights.flight(key) else {
             return;
@@ -332,7 +348,7 @@ impl Uring {
             if let Some(flight) = self.flights.remove(key) {
                 self.ready.push(Completion {
                     op: flight.op,
-                    result: Err(socket::cancelled()),
+                    result: Err(cancelled()),
                 });
             }
         } else {
@@ -353,8 +369,7 @@ impl Uring {
             self.flights
                 .remove(Key::from_user_data(entry.get_user_data()));
         }
-        let keys: Vec<Key> = self.flights.kernel_keys().collect();
-        for key in keys {
+        for key in self.flights.kernel_keys() {
             self.queue_cancel(key);
             if let Some(flight) = self.flights.flight(key) {
                 // It is not to be done again.

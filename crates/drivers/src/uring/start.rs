@@ -16,7 +16,7 @@ use crate::socket::{self, Mode};
 const POLL_FIRST: u16 = 1;
 
 /// What became of an operation so far.
-enum Started {
+pub(super) enum Started {
     /// It is done: nothing to wait for.
     Done(usize),
     /// Its entry waits for the kernel.
@@ -27,6 +27,8 @@ enum Started {
     },
     /// It waits for the resolver.
     Lookup { host: Arc<str>, port: u16 },
+    /// It is a `Close` that waits for that many others.
+    Closing { left: usize },
 }
 
 impl Started {
@@ -52,6 +54,7 @@ impl Uring {
     pub(super) fn start(&mut self, mut op: Op) {
         let started = match self.flights.key(op.id) {
             Some(_) => Err(socket::invalid("an operation of that id is in flight")),
+            None if self.is_closing(op.conn) => Err(io::ErrorKind::NotConnected.into()),
             None => self.prepare(&mut op),
         };
         match started {
@@ -65,6 +68,7 @@ impl Uring {
                 self.queue.push_back(entry.user_data(key.user_data()));
             }
             Ok(Started::Lookup { host, port }) => self.look_up(op, host, port),
+            Ok(Started::Closing { left }) => self.close_later(op, left),
             Err(error) => self.ready.push(Completion {
                 op,
                 result: Err(error),
@@ -104,7 +108,7 @@ impl Uring {
                 let fd = self.sockets.socket(op.conn)?.raw_fd();
                 socket::shut_down(fd).map(Started::Done)
             }
-            OpKind::Close => self.sockets.close(op.conn).map(Started::Done),
+            OpKind::Close => self.close(op.conn),
             _ => Err(socket::unsupported()),
         }
     }

@@ -6,9 +6,9 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
 
-use sockless_core::{ConnId, Endpoint, OpId, OpKind};
+use sockless_core::{ConnId, Endpoint, OpId, OpKind, is_cancelled};
 
-use crate::rig::{Make, Rig, is_cancelled, listener, received, recv, recv_any, send};
+use crate::rig::{Make, Rig, listener, received, recv, recv_any, send};
 
 const ROUNDS: usize = 500;
 

@@ -1,5 +1,6 @@
 //! Deadlines, closing, and dropping a driver in the middle of everything.
 
+use std::io::ErrorKind::NotConnected;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use sockless_core::{ConnId, Endpoint, OpKind};
 
 use crate::cancel::{Hole, stuff};
 use crate::names::Gate;
-use crate::rig::{Make, Options, Rig, recv, recv_any, send};
+use crate::rig::{Make, Options, Rig, received, recv, recv_any, send};
 use crate::watched::Watched;
 
 pub(crate) fn a_deadline_ends_a_wait(make: Make) {
@@ -49,6 +50,68 @@ pub(crate) fn a_closed_connection_s_peer_sees_the_end(make: Make) {
     let mut words = String::new();
     peer.read_to_string(&mut words).expect("text to its end");
     assert_eq!(words, "last words");
+}
+
+/// No engine of ours does that, but a program's own may.
+pub(crate) fn a_close_ends_what_is_in_flight(make: Make) {
+    let mut rig = Rig::new(make);
+    let hole = Hole::new();
+    let (conn, mut peer) = rig.pair();
+    let (sent, sending) = stuff(&mut rig, conn);
+    let receiving = rig.submit(conn, recv(64, 1));
+    let (idle, mut other) = rig.pair();
+    let picking = rig.submit(idle, recv_any());
+    let hinted = rig.submit(idle, recv(64, 32));
+    let dialing = rig.conn();
+    let to = Endpoint::Tcp(hole.addr);
+    let connecting = rig.submit(dialing, OpKind::Connect { to, from: None });
+    rig.turn();
+
+    for (conn, waiting) in [
+        (conn, vec![sending, receiving]),
+        (idle, vec![picking, hinted]),
+        (dialing, vec![connecting]),
+    ] {
+        rig.close(conn);
+        for id in waiting {
+            let moved = rig.outcome(id).result.unwrap_or(0);
+            assert!(moved == 0 || id == sending, "{moved} bytes from nowhere");
+        }
+        assert_eq!(rig.failure(conn, recv(64, 1)).kind(), NotConnected);
+    }
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).expect("an orderly end");
+    assert!(got.len() >= sent);
+    other.read_to_end(&mut got).expect("an orderly end");
+    // What has their descriptors' numbers now is somebody else.
+    let (conn, mut peer) = rig.pair();
+    let receiving = rig.submit(conn, recv(64, 1));
+    rig.turn();
+    peer.write_all(b"undisturbed").expect("room");
+    let bytes = received(rig.outcome(receiving)).expect("bytes");
+    assert_eq!(bytes, b"undisturbed");
+    rig.expect_quiet();
+}
+
+pub(crate) fn a_close_before_the_driver_looked_ends_what_was_submitted(make: Make) {
+    let mut rig = Rig::new(make);
+    let (conn, mut peer) = rig.pair();
+    let waiting = [
+        rig.submit(conn, recv(64, 1)),
+        rig.submit(conn, recv_any()),
+        rig.submit(conn, OpKind::Close),
+    ];
+    // Perhaps in a place that has become free.
+    let (next, mut next_peer) = rig.pair();
+    next_peer.write_all(b"for the next one").expect("room");
+    for id in waiting {
+        assert_eq!(rig.outcome(id).result.unwrap_or(0), 0);
+    }
+    let mut got = Vec::new();
+    peer.read_to_end(&mut got).expect("an orderly end");
+    let bytes = received(rig.run(next, recv(64, 1))).expect("bytes");
+    assert_eq!(bytes, b"for the next one");
+    rig.expect_quiet();
 }
 
 pub(crate) fn a_driver_can_go_with_operations_in_flight(make: Make) {

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex};
 
-use sockless_core::{Completion, ConnId, OpKind};
+use sockless_core::{Completion, ConnId, OpKind, is_cancelled};
 use sockless_drivers::Lookup;
 
-use crate::rig::{Make, Options, Rig, is_cancelled};
+use crate::rig::{Make, Options, PATIENCE, Rig};
 
 fn resolve(host: &str) -> OpKind {
     OpKind::Resolve {
@@ -77,24 +77,44 @@ pub(crate) fn addresses_keep_their_order_without_duplicates(make: Make) {
 /// Lookups of `slow…` wait until it opens.
 #[derive(Default)]
 pub(crate) struct Gate {
-    open: Mutex<bool>,
-    opened: Condvar,
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    open: bool,
+    /// Lookups that came to it.
+    came: usize,
 }
 
 impl Gate {
     pub(crate) fn open(&self) {
-        *self.open.lock().expect("no panic") = true;
-        self.opened.notify_all();
+        self.state.lock().expect("no panic").open = true;
+        self.changed.notify_all();
+    }
+
+    /// Blocks until that many lookups have come to it.
+    fn wait_for_lookups(&self, count: usize) {
+        let state = self.state.lock().expect("no panic");
+        let fewer = |state: &mut GateState| state.came < count;
+        let came = self.changed.wait_timeout_while(state, PATIENCE, fewer);
+        assert!(!came.expect("no panic").1.timed_out(), "fewer lookups");
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock().expect("no panic");
+        state.came += 1;
+        self.changed.notify_all();
+        let closed = |state: &mut GateState| !state.open;
+        drop(self.changed.wait_while(state, closed).expect("no panic"));
     }
 
     pub(crate) fn lookup(self: &Arc<Self>) -> Lookup {
         let gate = Arc::clone(self);
         Arc::new(move |host, _| {
             if host.starts_with("slow") {
-                let mut open = gate.open.lock().expect("no panic");
-                while !*open {
-                    open = gate.opened.wait(open).expect("no panic");
-                }
+                gate.pass();
             }
             Ok(vec![addr("192.0.2.7")])
         })
@@ -141,6 +161,28 @@ pub(crate) fn a_cancelled_name_comes_back_at_once(make: Make) {
     let last = rig.run(nowhere(), resolve("slow.example"));
     assert_eq!(found(last).expect("addresses"), [addr("192.0.2.7")]);
     rig.expect_quiet();
+}
+
+pub(crate) fn cancelled_names_do_not_hold_up_others(make: Make) {
+    let gate = Arc::new(Gate::default());
+    let mut rig = with_lookup(make, gate.lookup());
+    for round in 1..=3 {
+        // As many as are looked up at a time, and one that waits behind them.
+        let dead: Vec<_> = (0..4)
+            .map(|_| rig.submit(nowhere(), resolve("slow.example")))
+            .collect();
+        let alive = rig.submit(nowhere(), resolve("fast.example"));
+        rig.turn();
+        gate.wait_for_lookups(round * 4);
+        assert!(!rig.has_arrived(alive), "all threads are busy");
+        for id in dead {
+            rig.driver.cancel(id);
+            let _ = rig.outcome(id);
+        }
+        let found = found(rig.outcome(alive)).expect("addresses");
+        assert_eq!(found, [addr("192.0.2.7")]);
+    }
+    gate.open();
 }
 
 pub(crate) fn a_lookup_that_panics_is_an_error(make: Make) {

@@ -22,7 +22,7 @@ pub(crate) struct Options {
 pub(crate) type Make = fn(Options) -> Box<dyn Driver>;
 
 /// A hung driver fails its test instead of hanging it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     pub(crate) driver: Box<dyn Driver>,
@@ -196,10 +196,6 @@ pub(crate) fn received(completion: Completion) -> io::Result<Vec<u8>> {
     assert!(n <= buf.spare(), "more bytes than room");
     buf.grow(n);
     Ok(buf.to_vec())
-}
-
-pub(crate) fn is_cancelled(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ECANCELED)
 }
 
 /// Makes closing the stream a reset.

@@ -3,19 +3,22 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::Identity;
 use rustls::crypto::cipher::OutboundPlain;
 use rustls::enums::ProtocolVersion;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientSide, Connection, HandshakeKind, SliceInput, Tcp};
-use sockless_core::{Buf, Cx, Fault, Filter, Phase, Pipe, Seams, Status};
+use rustls::{
+    ClientConfig, ClientSide, Connection, HandshakeKind, KeyingMaterialExporter, SliceInput, Tcp,
+};
+use sockless_core::{Buf, ChannelBinding, Cx, Fault, Filter, Phase, Pipe, Seams, Status};
 
+use super::clock;
 use super::error::{Failure, is_no_record};
-use super::{LAYER, clock};
+use super::settings::name;
+use crate::binding;
+use crate::record::{self, Broken, HEADER, record_at};
+use crate::{LAYER, UNVERIFIED};
 
-/// Type, version and length in front of each record (RFC 8446 section 5.1).
-const HEADER: usize = 5;
-/// The longest record that is accepted, exclusive, header not counted (RFC 5246 section 6.2.3).
-const MAX_PAYLOAD: usize = 16_384 + 2_048;
 /// The longest record that is sent: rustls keeps ciphertext, not plaintext, within 16 KiB.
 const MAX_SEALED: usize = HEADER + 16_384;
 /// Most bytes kept for a handshake message whose end has not come. rustls allows
@@ -54,13 +57,20 @@ pub(super) struct TlsFilter {
     steady: bool,
     /// The peer has sent at least one TLS record.
     heard: bool,
+    /// Nobody checks who the peer is.
+    unverified: bool,
+    exporter: Option<KeyingMaterialExporter>,
     open: bool,
     peer_closed: bool,
     closed: bool,
 }
 
 impl TlsFilter {
-    pub(super) fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Self {
+    pub(super) fn new(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        unverified: bool,
+    ) -> Self {
         Self {
             config,
             name,
@@ -71,6 +81,8 @@ impl TlsFilter {
             last_record: 0,
             steady: false,
             heard: false,
+            unverified,
+            exporter: None,
             open: false,
             peer_closed: false,
             closed: false,
@@ -102,26 +114,32 @@ impl Filter for TlsFilter {
         }
     }
 
-    /// The rest of the current record is sure to come. When open, `above` bytes of
-    /// plaintext need at least as many bytes of ciphertext, of which some may be here.
-    /// Nothing is promised during a handshake, where `above` means nothing yet.
     fn min(&self, net_in: &Pipe, above: usize) -> usize {
         if self.peer_closed || self.failure.is_some() {
             return 1;
         }
-        let unopened = net_in.len().saturating_sub(self.held);
-        let record = match record_at(net_in, self.held) {
-            Some(record) if record.is_plausible() => record.total().saturating_sub(unopened),
-            Some(_) => 1,
-            None if unopened > 0 => HEADER - unopened,
-            None => 1,
-        };
-        let body = if self.open {
-            above.saturating_sub(net_in.len())
-        } else {
-            0
-        };
-        record.max(body).max(1)
+        record::min(net_in, self.held, self.phase(), above)
+    }
+
+    fn channel_binding(&self, kind: ChannelBinding) -> Option<Vec<u8>> {
+        if !self.open {
+            return None;
+        }
+        match kind {
+            ChannelBinding::TlsServerEndPoint => {
+                let Identity::X509(chain) = self.connection.as_ref()?.peer_identity()?.identity()
+                else {
+                    return None;
+                };
+                binding::server_end_point(&chain.end_entity)
+            }
+            ChannelBinding::TlsExporter => {
+                let exporter = self.exporter.as_ref()?;
+                let secret = exporter.derive(binding::LABEL, Some(b""), [0; binding::LENGTH]);
+                secret.ok().map(Vec::from)
+            }
+            _ => None,
+        }
     }
 
     fn unit(&self) -> Option<usize> {
@@ -219,7 +237,7 @@ impl TlsFilter {
         let (offset, len) = match opened {
             Ok(plain) => plain,
             Err(error) if !self.heard && is_no_record(&error) => {
-                return Err(Failure::NotTls(excerpt(io.net_in)));
+                return Err(Broken::not_tls(io.net_in).into());
             }
             Err(error) => return Err(self.failed(error)),
         };
@@ -243,27 +261,26 @@ impl TlsFilter {
         if !net_in.is_finished() {
             return Ok(());
         }
-        if self.open {
-            return Err(Failure::Truncated);
-        }
-        let is_tls = net_in
-            .iter()
-            .find_map(|piece| piece.first())
-            .is_none_or(|first| is_record_type(*first));
-        if self.heard || is_tls {
-            return Err(Failure::ClosedInHandshake);
-        }
-        Err(Failure::NotTls(excerpt(net_in)))
+        Err(Broken::by_end(net_in, self.heard, self.phase()).into())
     }
 
     fn check_open(&mut self, cx: &mut Cx<'_>) {
-        let Some(connection) = &self.connection else {
+        let Some(connection) = &mut self.connection else {
             return;
         };
         self.open = !connection.is_handshaking();
         if self.open {
             self.record_plain = MAX_SEALED - HEADER - record_overhead(connection);
+            // RFC 9266 section 4.2: below TLS 1.3 only with an extended master secret.
+            let is_unique = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+                || connection.extended_main_secret() == Some(true);
+            if is_unique {
+                self.exporter = connection.exporter().ok();
+            }
             cx.note(LAYER, || agreement(connection));
+            if self.unverified {
+                cx.note(LAYER, || UNVERIFIED.to_owned());
+            }
         }
     }
 
@@ -335,65 +352,11 @@ fn place(plain: &[u8], base: usize, end: usize) -> Result<(usize, usize), rustls
     }
 }
 
-/// A record's header.
-struct RecordHeader([u8; HEADER]);
-
-impl RecordHeader {
-    /// Header and payload, in bytes.
-    fn total(&self) -> usize {
-        HEADER + self.payload()
-    }
-
-    fn payload(&self) -> usize {
-        usize::from(u16::from_be_bytes([self.0[3], self.0[4]]))
-    }
-
-    /// Whether rustls would wait for the payload instead of refusing the header.
-    fn is_plausible(&self) -> bool {
-        is_record_type(self.0[0]) && self.0[1] == 3 && self.payload() < MAX_PAYLOAD
-    }
-}
-
-/// Change cipher spec to heartbeat (RFC 8446 appendix B.1).
-fn is_record_type(byte: u8) -> bool {
-    matches!(byte, 20..=24)
-}
-
-/// The record header `offset` bytes into the pipe, if it is there in full.
-fn record_at(pipe: &Pipe, mut offset: usize) -> Option<RecordHeader> {
-    let mut header = [0; HEADER];
-    let mut filled = 0;
-    for piece in pipe.iter() {
-        let skip = offset.min(piece.len());
-        offset -= skip;
-        let n = (piece.len() - skip).min(HEADER - filled);
-        header[filled..filled + n].copy_from_slice(&piece[skip..skip + n]);
-        filled += n;
-        if filled == HEADER {
-            return Some(RecordHeader(header));
-        }
-    }
-    None
-}
-
 /// Sends what rustls has to say, as the buffer that it is in, unless our direction has ended.
 fn send(net_out: &mut Pipe, words: Vec<u8>) {
     if !words.is_empty() && !net_out.is_finished() {
         net_out.push(Buf::from(words));
     }
-}
-
-/// The first line of what is in the pipe, harmless to print.
-fn excerpt(pipe: &Pipe) -> String {
-    const SHOWN: usize = 48;
-    let bytes = pipe
-        .iter()
-        .flat_map(|piece| piece.iter().copied())
-        .take(SHOWN);
-    let line: Vec<u8> = bytes
-        .take_while(|byte| !matches!(byte, b'\r' | b'\n'))
-        .collect();
-    line.escape_ascii().to_string()
 }
 
 /// What sealing adds to a record's payload, in bytes: the tag, and the inner type of
@@ -419,7 +382,7 @@ fn agreement(connection: &Connection<ClientSide, Tcp>) -> String {
         other => format!("{other:?}"),
     });
     if let Some(suite) = connection.negotiated_cipher_suite() {
-        parts.push(format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1));
+        parts.push(name(suite.suite()));
     }
     if let Some(group) = connection.negotiated_key_exchange_group() {
         parts.push(format!("{:?}", group.name()));

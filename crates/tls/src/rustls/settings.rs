@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::ServerVerifier;
-use rustls::crypto::{CryptoProvider, Identity};
+use rustls::crypto::{CipherSuite, CryptoProvider, Identity};
 use rustls::enums::ApplicationProtocol;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -13,32 +13,57 @@ use sockless_core::{Culprit, Fault, Filter, Reason};
 
 use super::clock::PumpTime;
 use super::filter::TlsFilter;
-use super::verify::{Full, Insecure};
-use crate::config::{ClientIdentity, SharedKeyLog, bad};
+use super::verify::{Full, Insecure, Pinned};
+use crate::config::{Backend, SharedKeyLog, bad, unsupported};
+use crate::identity::ClientIdentity;
 use crate::{Config, Provider, Roots, Verify, Version};
+use crate::{client, suites};
 
 /// What all connections of a client share.
 #[derive(Debug)]
 pub(crate) struct Settings {
     config: Arc<ClientConfig>,
+    unverified: bool,
 }
+
+/// rustls counts sessions, and takes a server for that many.
+const SESSIONS_PER_SERVER: usize = 8;
+/// Servers whose sessions are kept when nobody says for how many.
+const SESSIONS: usize = 256;
 
 impl Settings {
     pub(crate) fn new(from: Config) -> Result<Self, Fault> {
+        if from.ocsp {
+            return Err(unsupported(
+                Backend::Rustls,
+                "the demand for a stapled OCSP response",
+            ));
+        }
         let provider = Arc::new(cryptography(&from)?);
-        let verifier: Arc<dyn ServerVerifier> = match from.verify {
+        let inner: Arc<dyn ServerVerifier> = match from.verify {
             Verify::Full => Arc::new(Full::new(
                 root_store(&from.roots)?,
                 from.roots.given.clone(),
+                from.crls.clone(),
                 &provider,
             )?),
             Verify::Insecure => Arc::new(Insecure(provider.signature_verification_algorithms)),
         };
+        let verifier = Arc::new(Pinned {
+            inner,
+            pins: from.pins.clone(),
+        });
         let builder = ClientConfig::builder_with_details(provider, Arc::new(PumpTime))
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let config = match from.identity {
-            Some(ClientIdentity { chain, key }) => {
+            Some(ClientIdentity::Encrypted { .. }) => {
+                return Err(unsupported(Backend::Rustls, "encrypted private keys"));
+            }
+            Some(ClientIdentity::Pkcs12 { .. }) => {
+                return Err(unsupported(Backend::Rustls, "PKCS#12 files"));
+            }
+            Some(ClientIdentity::Open { chain, key }) => {
                 let identity = Identity::from_cert_chain(chain).map_err(rustls::Error::from);
                 identity
                     .and_then(|id| builder.with_client_auth_cert(Arc::new(id), key))
@@ -58,31 +83,24 @@ impl Settings {
             .map(|name| ApplicationProtocol::from(&*name).to_owned())
             .collect();
         config.enable_sni = from.sni;
-        config.resumption = match from.sessions {
+        config.resumption = match from.sessions.unwrap_or(SESSIONS) {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers),
+            servers => Resumption::in_memory_sessions(servers.saturating_mul(SESSIONS_PER_SERVER)),
         };
         if let Some(log) = from.key_log {
             config.key_log = Arc::new(log);
         }
         Ok(Self {
             config: Arc::new(config),
+            unverified: from.verify == Verify::Insecure,
         })
     }
+}
 
-    pub(crate) fn filter(&self, server_name: &str) -> Result<Box<dyn Filter>, Fault> {
-        let name = ServerName::try_from(server_name).map_err(|_| {
-            let shown = server_name.escape_default();
-            Fault::new(
-                Culprit::Misuse,
-                Reason::BadUrl,
-                format!("\"{shown}\" is neither a host name nor an address"),
-            )
-        })?;
-        Ok(Box::new(TlsFilter::new(
-            Arc::clone(&self.config),
-            name.to_owned(),
-        )))
+impl client::Settings for Settings {
+    fn filter(&self, name: ServerName<'static>) -> Result<Box<dyn Filter>, Fault> {
+        let config = Arc::clone(&self.config);
+        Ok(Box::new(TlsFilter::new(config, name, self.unverified)))
     }
 }
 
@@ -110,7 +128,61 @@ fn cryptography(from: &Config) -> Result<CryptoProvider, Fault> {
     if from.min > Version::Tls12 {
         provider.tls12_cipher_suites = Cow::Borrowed(&[]);
     }
+    choose(from, &mut provider)?;
     Ok(provider)
+}
+
+/// Keeps the suites and groups that were asked for, in the order that was asked for.
+fn choose(from: &Config, provider: &mut CryptoProvider) -> Result<(), Fault> {
+    if let Some(list) = &from.ciphers {
+        let known = provider.tls12_cipher_suites.iter();
+        let known: Vec<_> = known
+            .map(|suite| (name(suite.common.suite), *suite))
+            .collect();
+        provider.tls12_cipher_suites = pick("cipher suite", list, suites::iana, &known)?.into();
+    }
+    if let Some(list) = &from.tls13_ciphers {
+        let known = provider.tls13_cipher_suites.iter();
+        let known: Vec<_> = known
+            .map(|suite| (name(suite.common.suite), *suite))
+            .collect();
+        provider.tls13_cipher_suites = pick("cipher suite", list, |name| name, &known)?.into();
+    }
+    if let Some(list) = &from.groups {
+        let known = provider.kx_groups.iter();
+        let known: Vec<_> = known
+            .map(|group| (format!("{:?}", group.name()), *group))
+            .collect();
+        provider.kx_groups = pick("group", list, suites::group, &known)?.into();
+    }
+    Ok(())
+}
+
+/// A suite's name as IANA has it.
+pub(super) fn name(suite: CipherSuite) -> String {
+    format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
+}
+
+fn pick<T: Copy>(
+    what: &str,
+    list: &str,
+    canonical: impl Fn(&str) -> &str,
+    known: &[(String, T)],
+) -> Result<Vec<T>, Fault> {
+    let find = |wanted: &str| {
+        let wanted = canonical(wanted);
+        let found = known.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+            let (shown, names) = (wanted.escape_default(), names.join(", "));
+            bad(format!("the {what} \"{shown}\" is none of {names}"))
+        })
+    };
+    let picked: Vec<_> = suites::names(list).map(find).collect::<Result<_, _>>()?;
+    match picked.is_empty() {
+        true => Err(bad(format!("the list of {what}s is empty"))),
+        false => Ok(picked),
+    }
 }
 
 fn built_in(provider: Provider) -> Option<CryptoProvider> {

@@ -13,12 +13,13 @@ use rustls::crypto::{
     verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::error::{CertificateError, OtherError};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{Error, RootCertStore};
 
-use super::x509;
 use crate::config::bad;
+use crate::pin::Pins;
+use crate::x509;
 
 /// The usual verification; it also tells a self-signed certificate from one of an unknown authority.
 #[derive(Debug)]
@@ -32,12 +33,20 @@ impl Full {
     pub(super) fn new(
         roots: RootCertStore,
         given: Vec<CertificateDer<'static>>,
+        crls: Vec<CertificateRevocationListDer<'static>>,
         provider: &CryptoProvider,
     ) -> Result<Self, sockless_core::Fault> {
-        let verifier = WebPkiServerVerifier::builder(Arc::new(roots), provider).build();
+        let verifier = WebPkiServerVerifier::builder(Arc::new(roots), provider)
+            .with_crls(crls)
+            .enforce_revocation_expiration()
+            .build();
         verifier
             .map(|webpki| Self { webpki, given })
-            .map_err(|error| bad(format!("the trusted roots cannot be used: {error}")))
+            .map_err(|error| {
+                bad(format!(
+                    "the roots or revocation lists cannot be used: {error}"
+                ))
+            })
     }
 
     /// `openssl req -x509` marks what it makes as an authority, which no chain of RFC 5280
@@ -81,6 +90,10 @@ impl ServerVerifier for Full {
                 if is_authority(&why) && self.is_given(server)? =>
             {
                 return Ok(VerifiedIdentity::assertion(server.identity.clone()));
+            }
+            // A list that is not its issuer's is none: it says nothing.
+            Err(Error::InvalidCertRevocationList(_)) => {
+                CertificateError::UnknownRevocationStatus.into()
             }
             Err(error) => error,
             verified => return verified,
@@ -167,6 +180,65 @@ impl ServerVerifier for Insecure {
 
     fn hash_config(&self, _: &mut dyn Hasher) {}
 }
+
+/// Another verification, and then the pins.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) inner: Arc<dyn ServerVerifier>,
+    pub(super) pins: Pins,
+}
+
+impl ServerVerifier for Pinned {
+    fn verify_identity<'a>(
+        &self,
+        server: &ServerIdentity<'a, '_>,
+    ) -> Result<VerifiedIdentity<'a>, Error> {
+        let verified = self.inner.verify_identity(server)?;
+        match server.identity {
+            Identity::X509(chain) if self.pins.accept(&chain.end_entity) => Ok(verified),
+            _ => Err(CertificateError::Other(OtherError::new(OtherKey)).into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        input: &SignatureVerificationInput<'_>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(input)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        input: &SignatureVerificationInput<'_>,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(input)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn request_ocsp_response(&self) -> bool {
+        self.inner.request_ocsp_response()
+    }
+
+    /// Sessions are never shared between settings, so that there is nothing to tell apart.
+    fn hash_config(&self, h: &mut dyn Hasher) {
+        self.inner.hash_config(h);
+    }
+}
+
+/// The peer's key is none of the pinned ones.
+#[derive(Debug)]
+pub(super) struct OtherKey;
+
+impl fmt::Display for OtherKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the public key is not pinned")
+    }
+}
+
+impl std::error::Error for OtherKey {}
 
 /// The peer vouches for itself, and nobody else does.
 #[derive(Debug)]

@@ -6,6 +6,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sockless_core::Buf;
+use sockless_tls::Backend;
+
+/// The one that promises it.
+const BACKEND: Backend = Backend::Rustls;
 
 #[path = "../tls/peer.rs"]
 mod peer;

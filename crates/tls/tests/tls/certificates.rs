@@ -8,14 +8,14 @@ use rustls::ServerConfig;
 use rustls::error::AlertDescription;
 use rustls_aws_lc_rs::DEFAULT_PROVIDER;
 use sockless_core::{Culprit, Fault, Reason};
-use sockless_tls::{Config, Roots, Verify};
+use sockless_tls::{Roots, Verify};
 
-use crate::peer::{Authority, Issued, Local, Remote, World, both_versions, settle};
+use crate::peer::{Authority, Issued, Local, Remote, World, both_versions, config, settle};
 
 /// Connects to a server with that certificate and returns the refusal and what the server heard.
 fn refused(issued: &Issued, roots: Roots, name: &str) -> (Fault, AlertDescription) {
     let server: Arc<ServerConfig> = Arc::new(issued.server(DEFAULT_PROVIDER));
-    let client = Config::new(roots).build().unwrap();
+    let client = config(roots).build().unwrap();
     let mut local = Local::new(&client, name);
     let mut remote = Remote::new(&server);
     let fault = settle(&mut local, &mut remote).unwrap_err();
@@ -91,7 +91,7 @@ fn an_authoritys_own_certificate_is_a_servers_only_where_it_is_trusted_itself() 
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
     for good in [theirs, serves] {
-        let client = Config::new(trusting(&good)).build().unwrap();
+        let client = config(trusting(&good)).build().unwrap();
         let server = Arc::new(good.server(DEFAULT_PROVIDER));
         settle(
             &mut Local::new(&client, "example.com"),
@@ -138,7 +138,7 @@ fn a_self_signed_certificate_can_be_trusted_by_name() {
     let mut roots = Roots::empty();
     roots.add_der(&chain[0]);
     let server = Arc::new(Issued { chain, key }.server(DEFAULT_PROVIDER));
-    let mut local = Local::new(&Config::new(roots).build().unwrap(), "example.com");
+    let mut local = Local::new(&config(roots).build().unwrap(), "example.com");
     settle(&mut local, &mut Remote::new(&server)).unwrap();
 }
 
@@ -150,7 +150,7 @@ fn the_wall_clock_is_the_one_that_was_given() {
         params.not_after = date_time_ymd(2026, 9, 1);
     });
     let server = Arc::new(issued.server(DEFAULT_PROVIDER));
-    let client = Config::new(authority.roots()).build().unwrap();
+    let client = config(authority.roots()).build().unwrap();
     let at = |seconds| {
         let mut local = Local::new(&client, "example.com");
         local.wall = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
@@ -182,7 +182,7 @@ fn addresses_are_verified_as_addresses() {
     let authority = Authority::new("ca");
     let issued = authority.issue(&["192.0.2.1", "2001:db8::1"]);
     let server = Arc::new(issued.server(DEFAULT_PROVIDER));
-    let client = Config::new(authority.roots()).build().unwrap();
+    let client = config(authority.roots()).build().unwrap();
     for address in ["192.0.2.1", "2001:db8::1"] {
         let mut remote = Remote::new(&server);
         settle(&mut Local::new(&client, address), &mut remote).unwrap();
@@ -201,7 +201,7 @@ fn addresses_are_verified_as_addresses() {
 #[test]
 fn insecure_believes_anyone_but_still_checks_the_signature() {
     for world in both_versions() {
-        let client = Config::new(Roots::empty())
+        let client = config(Roots::empty())
             .verify(Verify::Insecure)
             .build()
             .unwrap();
@@ -228,7 +228,7 @@ fn insecure_believes_anyone_but_still_checks_the_signature() {
             credentials,
         )))
         .unwrap();
-    let client = Config::new(Roots::empty())
+    let client = config(Roots::empty())
         .verify(Verify::Insecure)
         .build()
         .unwrap();
@@ -257,7 +257,7 @@ fn a_client_certificate_is_shown_to_who_asks() {
     let server = Arc::new(server);
 
     let ours = theirs.issue(&["client.example"]);
-    let client = Config::new(world.authority.roots())
+    let client = config(world.authority.roots())
         .client_certificate(ours.pem().as_bytes(), ours.key.serialize_pem().as_bytes())
         .unwrap()
         .build()

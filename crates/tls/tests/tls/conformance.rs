@@ -9,9 +9,9 @@ use rustls::server::Tls13Tickets;
 use rustls_aws_lc_rs::{DEFAULT_TLS12_PROVIDER, DEFAULT_TLS13_PROVIDER};
 use sockless_core::Filter;
 use sockless_core::conformance::{self, Peer, Subject, Traits};
-use sockless_tls::{Client, Config};
+use sockless_tls::Client;
 
-use crate::peer::{Authority, Remote, an_instant, wall};
+use crate::peer::{Authority, Remote, an_instant, config, wall};
 
 struct Tls {
     client: Arc<Client>,
@@ -28,10 +28,7 @@ impl Tls {
         let mut server = issued.server(provider);
         // A ticket may arrive anywhere.
         server.send_tls13_tickets = Tls13Tickets { default: 0, max: 0 };
-        let client = Config::new(authority.roots())
-            .resumption(0)
-            .build()
-            .unwrap();
+        let client = config(authority.roots()).resumption(0).build().unwrap();
         Self {
             client,
             server: Arc::new(server),

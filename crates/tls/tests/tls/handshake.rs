@@ -1,9 +1,9 @@
 //! Both versions, any cut, resumption, and what is said about it.
 
 use sockless_core::{Phase, Reason};
-use sockless_tls::{Config, Version};
+use sockless_tls::Version;
 
-use crate::peer::{Local, Remote, World, both_versions, drain, settle, settle_cut};
+use crate::peer::{Local, Remote, World, both_versions, config, drain, settle, settle_cut};
 
 #[test]
 fn both_versions_shake_hands_and_carry_data() {
@@ -84,53 +84,10 @@ fn application_data_waits_for_the_handshake() {
 }
 
 #[test]
-fn the_second_connection_is_resumed_unless_that_is_off() {
-    for world in both_versions() {
-        let (mut local, mut remote) = world.connected();
-        remote.write(b"ticket is behind us");
-        settle(&mut local, &mut remote).unwrap();
-        let (second, _) = world.connected();
-        assert!(second.note().ends_with("resumed"), "{}", second.note());
-
-        let fresh = Config::new(world.authority.roots())
-            .resumption(0)
-            .build()
-            .unwrap();
-        for _ in 0..2 {
-            let mut local = Local::new(&fresh, "example.com");
-            settle(&mut local, &mut Remote::new(&world.server)).unwrap();
-            assert!(local.note().ends_with("full"), "{}", local.note());
-        }
-    }
-}
-
-#[test]
-fn one_name_does_not_resume_anothers_session() {
-    let world = World::new();
-    drop(world.connected());
-    let mut local = Local::new(&world.client, "EXAMPLE.com.");
-    settle(&mut local, &mut Remote::new(&world.server)).unwrap();
-    assert!(
-        local.note().ends_with("resumed"),
-        "the same name, in other words"
-    );
-    let mut local = Local::new(&world.client, "other.example");
-    let fault = settle(&mut local, &mut Remote::new(&world.server)).unwrap_err();
-    assert_eq!(fault.reason, Reason::Certificate);
-}
-
-#[cfg(feature = "aws-lc-rs")]
-#[test]
-fn post_quantum_key_exchange_is_offered_and_taken() {
-    let (local, _) = World::new().connected();
-    assert!(local.note().contains("X25519MLKEM768"), "{}", local.note());
-}
-
-#[test]
 fn versions_can_be_narrowed() {
     let world = World::new();
     for (version, name) in [(Version::Tls12, "TLS 1.2"), (Version::Tls13, "TLS 1.3")] {
-        let config = Config::new(world.authority.roots()).versions(version, version);
+        let config = config(world.authority.roots()).versions(version, version);
         let mut local = Local::new(&config.build().unwrap(), "example.com");
         settle(&mut local, &mut Remote::new(&world.server)).unwrap();
         assert!(local.note().starts_with(name), "{}", local.note());
@@ -141,7 +98,7 @@ fn versions_can_be_narrowed() {
 fn no_version_in_common_says_so() {
     let [tls12, tls13] = both_versions();
     for (world, ours) in [(tls12, Version::Tls13), (tls13, Version::Tls12)] {
-        let config = Config::new(world.authority.roots()).versions(ours, ours);
+        let config = config(world.authority.roots()).versions(ours, ours);
         let mut local = Local::new(&config.build().unwrap(), "example.com");
         let fault = settle(&mut local, &mut Remote::new(&world.server)).unwrap_err();
         assert_eq!(fault.culprit, sockless_core::Culprit::PeerIncompatible);

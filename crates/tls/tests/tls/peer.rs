@@ -17,6 +17,8 @@ use rustls::{Connection, ServerConfig, ServerSide, SliceInput, Tcp};
 use sockless_core::{Buf, Cx, Fault, Filter, Note, Pipe, Pool, Seams};
 use sockless_tls::{Client, Config, Roots};
 
+use crate::BACKEND;
+
 pub(crate) const LIMIT: usize = 64 * 1024;
 
 /// The wall clock of all tests: January 2027.
@@ -49,6 +51,10 @@ impl Authority {
 
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    pub(crate) fn issuer(&self) -> &rcgen::Issuer<'static, KeyPair> {
+        &self.0
     }
 
     pub(crate) fn roots(&self) -> Roots {
@@ -284,6 +290,11 @@ pub(crate) fn settle_cut(local: &mut Local, remote: &mut Remote, cut: usize) -> 
     }
 }
 
+/// Settings for the backend under test.
+pub(crate) fn config(roots: Roots) -> Config {
+    Config::new(roots).backend(BACKEND)
+}
+
 /// An authority, its server for `example.com`, and a client that trusts it.
 pub(crate) struct World {
     pub(crate) authority: Authority,
@@ -300,7 +311,7 @@ impl World {
     pub(crate) fn with(provider: CryptoProvider) -> Self {
         let authority = Authority::new("sockless test authority");
         let server = Arc::new(authority.issue(&["example.com"]).server(provider));
-        let client = Config::new(authority.roots()).build().unwrap();
+        let client = config(authority.roots()).build().unwrap();
         Self {
             authority,
             server,

@@ -8,25 +8,6 @@ use crate::peer::{Local, Remote, World, both_versions, drain, pattern, settle, s
 const RECORD: usize = 16 * 1024;
 
 #[test]
-fn many_records_in_one_buffer_are_opened_inside_it() {
-    let (mut local, mut remote) = World::new().connected();
-    let body = pattern(16 * RECORD);
-    remote.write(&body);
-    let received = Buf::from(remote.take());
-    let memory = received.as_ptr_range();
-    local.app_in.set_limit(1 << 20);
-    local.net_in.push(received);
-    local.pump().unwrap();
-    assert_eq!(local.copied, 0);
-    assert!(local.app_in.pieces() >= 16);
-    for piece in local.app_in.iter() {
-        assert!(memory.contains(&piece.as_ptr()), "a piece was copied");
-    }
-    assert_eq!(drain(&mut local.app_in), body);
-    assert!(local.net_in.is_empty());
-}
-
-#[test]
 fn one_byte_of_room_opens_one_record_at_a_time() {
     for world in both_versions() {
         let (mut local, mut remote) = world.connected();
@@ -49,25 +30,6 @@ fn one_byte_of_room_opens_one_record_at_a_time() {
         }
         assert_eq!(got, expected.concat());
     }
-}
-
-#[test]
-fn a_record_across_buffers_is_copied_once_and_others_not_at_all() {
-    let (mut local, mut remote) = World::new().connected();
-    let body = pattern(3 * 1000);
-    body.chunks(1000).for_each(|record| remote.write(record));
-    let wire = remote.take();
-    let record = wire.len() / 3;
-    let (first, second) = wire.split_at(record + record / 2);
-    local.feed(first);
-    local.feed(second);
-    local.pump().unwrap();
-    assert!(
-        local.copied > 0 && local.copied <= record as u64,
-        "copied {}",
-        local.copied
-    );
-    assert_eq!(drain(&mut local.app_in), body);
 }
 
 #[test]
@@ -142,7 +104,7 @@ fn uploads_arrive_in_full_records() {
             remote.receive(&wire);
         }
         assert!(remote.got == body);
-        let full = records.iter().filter(|len| **len == RECORD).count();
+        let full = records.iter().filter(|len| **len >= RECORD).count();
         assert!(
             full >= 45,
             "{full} full records of {}: {records:?}",

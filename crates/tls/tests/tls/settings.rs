@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use rustls::enums::ApplicationProtocol;
 use sockless_core::{Culprit, Fault, Reason};
-use sockless_tls::{Config, KeyLog, Provider, Roots, Version};
+use sockless_tls::{KeyLog, Roots, Version};
 
-use crate::peer::{Local, Remote, World, both_versions, settle};
+use crate::peer::{Local, Remote, World, both_versions, config, settle};
 
 fn misuse<T>(result: Result<T, Fault>) -> String {
     let Err(fault) = result else {
@@ -22,14 +22,14 @@ fn misuse<T>(result: Result<T, Fault>) -> String {
 #[test]
 fn settings_that_cannot_work_are_refused_at_once() {
     let roots = || World::new().authority.roots();
-    assert!(misuse(Config::new(Roots::empty()).build()).contains("no certificate authority"));
-    assert!(misuse(Config::new(roots()).alpn([""]).build()).contains("ALPN"));
-    assert!(misuse(Config::new(roots()).alpn(["x".repeat(256)]).build()).contains("ALPN"));
-    let upside_down = Config::new(roots()).versions(Version::Tls13, Version::Tls12);
+    assert!(misuse(config(Roots::empty()).build()).contains("no certificate authority"));
+    assert!(misuse(config(roots()).alpn([""]).build()).contains("ALPN"));
+    assert!(misuse(config(roots()).alpn(["x".repeat(256)]).build()).contains("ALPN"));
+    let upside_down = config(roots()).versions(Version::Tls13, Version::Tls12);
     assert!(misuse(upside_down.build()).contains("version"));
     let mut broken = Roots::empty();
     broken.add_der(b"no certificate");
-    assert!(misuse(Config::new(broken).build()).contains("trusted root"));
+    assert!(misuse(config(broken).build()).contains("trusted root"));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn pem_without_what_is_wanted_is_refused() {
         world.authority.issue(&["b.example"]),
     );
     let pair = |chain: &str, key: &str| {
-        Config::new(world.authority.roots()).client_certificate(chain.as_bytes(), key.as_bytes())
+        config(world.authority.roots()).client_certificate(chain.as_bytes(), key.as_bytes())
     };
     assert!(misuse(pair("", &one.key.serialize_pem())).contains("no certificate"));
     assert!(misuse(pair(&one.pem(), &one.pem())).contains("no private key"));
@@ -79,7 +79,7 @@ fn names_that_are_none_are_refused() {
 #[test]
 fn keys_are_equal_for_the_same_settings_and_name_only() {
     let world = World::new();
-    let other = Config::new(world.authority.roots()).build().unwrap();
+    let other = config(world.authority.roots()).build().unwrap();
     let key = world.client.layer_key("Example.com.");
     assert_eq!(key, world.client.layer_key("example.com"));
     assert_eq!(
@@ -97,7 +97,7 @@ fn alpn_is_offered_and_what_was_chosen_is_said() {
     server.alpn_protocols = vec![ApplicationProtocol::from(&b"http/1.1"[..]).to_owned()];
     let server = Arc::new(server);
     let offer = |names: &[&str]| {
-        let config = Config::new(world.authority.roots()).alpn(names);
+        let config = config(world.authority.roots()).alpn(names);
         let mut local = Local::new(&config.build().unwrap(), "example.com");
         let result = settle(&mut local, &mut Remote::new(&server));
         result.map(|()| local.note())
@@ -120,10 +120,7 @@ fn alpn_is_offered_and_what_was_chosen_is_said() {
 fn the_name_is_said_unless_that_is_off() {
     let world = World::new();
     for (sni, said) in [(true, Some("example.com")), (false, None)] {
-        let client = Config::new(world.authority.roots())
-            .sni(sni)
-            .build()
-            .unwrap();
+        let client = config(world.authority.roots()).sni(sni).build().unwrap();
         let mut remote = Remote::new(&world.server);
         settle(&mut Local::new(&client, "example.com."), &mut remote).unwrap();
         assert_eq!(
@@ -155,7 +152,7 @@ fn the_key_log_has_each_secret() {
     ];
     for (world, labels) in both_versions().iter().zip(labels) {
         let log = Arc::new(Lines::default());
-        let client = Config::new(world.authority.roots())
+        let client = config(world.authority.roots())
             .key_log(log.clone())
             .build()
             .unwrap();
@@ -179,39 +176,11 @@ fn the_key_log_has_each_secret() {
     }
 }
 
-#[test]
-fn a_provider_that_is_not_built_in_is_refused() {
-    let world = World::new();
-    for (provider, built_in) in [
-        (Provider::AwsLcRs, cfg!(feature = "aws-lc-rs")),
-        (Provider::Ring, cfg!(feature = "ring")),
-    ] {
-        let result = Config::new(world.authority.roots())
-            .provider(provider)
-            .build();
-        match result {
-            Ok(client) => {
-                assert!(built_in);
-                let mut local = Local::new(&client, "example.com");
-                settle(&mut local, &mut Remote::new(&world.server)).unwrap();
-                assert_eq!(
-                    local.note().contains("MLKEM"),
-                    provider == Provider::AwsLcRs
-                );
-            }
-            Err(fault) => {
-                assert!(!built_in);
-                assert_eq!(fault.reason, Reason::Unsupported);
-            }
-        }
-    }
-}
-
 #[cfg(feature = "webpki-roots")]
 #[test]
 fn compiled_in_roots_do_not_trust_a_test_authority() {
     let world = World::new();
-    let client = Config::new(Roots::webpki()).build().unwrap();
+    let client = config(Roots::webpki()).build().unwrap();
     let fault = settle(
         &mut Local::new(&client, "example.com"),
         &mut Remote::new(&world.server),

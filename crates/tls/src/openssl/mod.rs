@@ -1,0 +1,10 @@
+//! The OpenSSL backend. Nothing outside this folder names OpenSSL.
+
+mod error;
+mod filter;
+mod settings;
+mod staple;
+mod verify;
+mod wire;
+
+pub(crate) use settings::Settings;
