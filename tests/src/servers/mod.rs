@@ -7,17 +7,19 @@
 mod apache;
 mod certificates;
 pub mod fixed;
+mod instance;
 mod nginx;
+mod passwords;
 mod place;
 mod process;
 
 use core::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 pub use apache::Apache;
 pub use nginx::{Host, Nginx};
+pub use passwords::{PASSWORD, USER};
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All of them; what one needs comes before it.
     pub const ALL: [Self; 2] = [Self::Nginx, Self::Apache];
 
     /// Its name on command lines.
@@ -63,23 +65,18 @@ impl Servers {
     /// A name is unknown, a server is not installed or does not come up; the message
     /// has the end of its log.
     pub fn start(names: &[&str]) -> io::Result<Running> {
-        let mut running = Running {
-            nginx: None,
-            apache: None,
-        };
+        let mut running = Running::default();
         for name in names {
-            match Kind::from_name(name) {
-                Some(Kind::Nginx) => running.nginx = Some(again_if_taken(Nginx::start)?),
-                Some(Kind::Apache) => running.apache = Some(again_if_taken(Apache::start)?),
-                None => return Err(io::Error::other(format!("there is no server {name}"))),
-            }
+            let kind = Kind::from_name(name);
+            running
+                .add(kind.ok_or_else(|| io::Error::other(format!("there is no server {name}")))?)?;
         }
         Ok(running)
     }
 }
 
 /// Servers that run until this is dropped or the process ends.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Running {
     nginx: Option<Nginx>,
     apache: Option<Apache>,
@@ -101,6 +98,14 @@ impl Running {
     pub fn apache(&self) -> &Apache {
         self.apache.as_ref().expect("started with \"apache\"")
     }
+
+    fn add(&mut self, kind: Kind) -> io::Result<()> {
+        match kind {
+            Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
+            Kind::Apache => self.apache = Some(again_if_taken(Apache::start)?),
+        }
+        Ok(())
+    }
 }
 
 /// One nginx for all tests of this process, started by the first that asks.
@@ -117,19 +122,8 @@ pub fn shared() -> &'static Nginx {
         .nginx()
 }
 
-/// What it takes to run a server, once its folder is filled.
-#[derive(Debug)]
-struct Setup {
-    log: PathBuf,
-    ports: Vec<u16>,
-    /// The command that stays until the server ends.
-    foreground: Vec<String>,
-    /// The command that comes back once the server runs.
-    daemon: Vec<String>,
-}
-
 /// A port that was free may be taken until the server binds it.
-fn again_if_taken<T>(start: fn() -> io::Result<T>) -> io::Result<T> {
+fn again_if_taken<T>(start: impl Fn() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..2 {
         match start() {
             Err(error) if error.to_string().contains("ddress already in use") => {}
