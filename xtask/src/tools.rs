@@ -12,6 +12,7 @@ use crate::command::{cargo, output, program, run as run_command, succeeds};
 const PACKAGES: &[(&str, &str)] = &[
     ("nginx-light", "nginx"),
     ("apache2-bin", "apache2"),
+    ("squid", "squid"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

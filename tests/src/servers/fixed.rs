@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::instance::Service;
-use super::{Kind, apache, nginx, place, process};
+use super::{Kind, apache, nginx, place, process, squid};
 
 /// The file in a server's folder with a line for each process.
 const PIDS: &str = "pids";
@@ -83,7 +83,7 @@ fn pids(kind: Kind) -> io::Result<Vec<u32>> {
 
 fn folder(kind: Kind) -> io::Result<PathBuf> {
     let root = match kind {
-        Kind::Apache => place::open_root()?,
+        Kind::Apache | Kind::Squid => place::open_root()?,
         _ => place::root(),
     };
     Ok(root.join(kind.name()))
@@ -93,6 +93,7 @@ fn ports(kind: Kind) -> Vec<u16> {
     match kind {
         Kind::Nginx => nginx::fixed_ports().to_vec(),
         Kind::Apache => vec![apache::FIXED_PORT],
+        Kind::Squid => squid::fixed_ports().to_vec(),
     }
 }
 
@@ -100,5 +101,6 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
     match kind {
         Kind::Nginx => nginx::set_up(folder, nginx::fixed_ports()),
         Kind::Apache => apache::set_up(folder, apache::FIXED_PORT),
+        Kind::Squid => squid::set_up(folder, squid::fixed_ports()),
     }
 }

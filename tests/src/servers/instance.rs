@@ -17,6 +17,21 @@ pub(super) struct Service {
     pub(super) log: PathBuf,
 }
 
+/// The command that runs `command` and ends with it, and it with the command.
+///
+/// A process that changes its user loses the signal it would get at our end
+/// (prctl(2), `PR_SET_PDEATHSIG`); a shell beside it keeps the signal and passes it on.
+pub(super) fn kept(command: &[&str]) -> Vec<String> {
+    // The first wait is interrupted by the signal, the second is not.
+    let script = r#"trap 'kill "$child"' TERM; "$@" & child=$!; wait "$child"; wait "$child""#;
+    let shell = ["sh", "-c", script, "sh"];
+    shell
+        .iter()
+        .chain(command)
+        .map(|&word| word.to_owned())
+        .collect()
+}
+
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub(super) struct Instance {

@@ -12,6 +12,7 @@ mod nginx;
 mod passwords;
 mod place;
 mod process;
+mod squid;
 
 use core::fmt;
 use std::io;
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 pub use apache::Apache;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
+pub use squid::{Entrance, Squid};
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +30,20 @@ pub enum Kind {
     Nginx,
     /// [`Apache`].
     Apache,
+    /// [`Squid`].
+    Squid,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 2] = [Self::Nginx, Self::Apache];
+    pub const ALL: [Self; 3] = [Self::Nginx, Self::Apache, Self::Squid];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache",
+            Self::Squid => "squid",
         }
     }
 
@@ -80,6 +85,7 @@ impl Servers {
 pub struct Running {
     nginx: Option<Nginx>,
     apache: Option<Apache>,
+    squid: Option<Squid>,
 }
 
 impl Running {
@@ -99,10 +105,20 @@ impl Running {
         self.apache.as_ref().expect("started with \"apache\"")
     }
 
+    /// The Squid among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn squid(&self) -> &Squid {
+        self.squid.as_ref().expect("started with \"squid\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
             Kind::Apache => self.apache = Some(again_if_taken(Apache::start)?),
+            Kind::Squid if self.squid.is_some() => {}
+            Kind::Squid => self.squid = Some(again_if_taken(Squid::start)?),
         }
         Ok(())
     }

@@ -6,6 +6,8 @@
     reason = "tests own sockets, files, clocks and processes"
 )]
 
+mod proxies;
+
 use std::path::Path;
 use std::process::Command;
 

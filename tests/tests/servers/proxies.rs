@@ -1,0 +1,95 @@
+//! The proxies: each is reached, does what it is for, and asks who it has to ask.
+
+use std::path::Path;
+
+use sockless_tests::servers::{Entrance, PASSWORD, Running, Servers, USER, shared};
+
+use crate::curl;
+
+/// What curl says of a transfer through a proxy: its exit code, the status, the status of
+/// CONNECT, and the port it was connected to.
+fn fetch(args: &[&str], url: &str) -> (i32, String) {
+    let format = "%{http_code} %{http_connect} %{remote_port}";
+    let fixed = ["--noproxy", "", "-k", "-o", "/dev/null", "-w", format, url];
+    let (code, said) = curl(&[&fixed, args].concat());
+    (code, String::from_utf8(said).expect("text"))
+}
+
+/// What [`fetch`] gives if all is well.
+fn arrived(connect: u16, port: u16) -> (i32, String) {
+    (0, format!("200 {connect:03} {port}"))
+}
+
+fn started(name: &str) -> Running {
+    Servers::start(&[name]).expect("it starts")
+}
+
+fn login(password: &str) -> String {
+    format!("{USER}:{password}")
+}
+
+fn assert_gone(pids: &[u32]) {
+    for pid in pids {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "{pid}");
+    }
+}
+
+#[test]
+fn squid_forwards_and_tunnels_through_open_entrances() {
+    let running = started("squid");
+    let (squid, nginx) = (running.squid(), shared());
+    let ca = squid.ca_pem();
+    let ca = ca.to_str().expect("a path in UTF-8");
+    for entrance in [Entrance::Open, Entrance::OpenTls] {
+        let (proxy, port) = (squid.url(entrance), squid.port(entrance));
+        let args = ["-x", &proxy, "--proxy-cacert", ca];
+        assert_eq!(fetch(&args, &nginx.http_url("/1k")), arrived(0, port));
+        assert_eq!(fetch(&args, &nginx.https_url("/1k")), arrived(200, port));
+    }
+    let other = squid.other_ca_pem();
+    let other = other.to_str().expect("a path in UTF-8");
+    let tls = squid.url(Entrance::OpenTls);
+    let (code, _) = fetch(
+        &["-x", &tls, "--proxy-cacert", other],
+        &nginx.http_url("/1k"),
+    );
+    assert_eq!(code, 60, "its certificate is checked");
+    assert!(squid.access_log().contains("GET http://localhost:"));
+    let pid = squid.pid();
+    drop(running);
+    assert_gone(&[pid]);
+}
+
+#[test]
+fn squid_asks_for_the_credentials_that_the_entrance_is_called_after() {
+    let running = started("squid");
+    let (squid, nginx) = (running.squid(), shared());
+    let (right, wrong) = (login(PASSWORD), login("open barley"));
+    let url = nginx.http_url("/1k");
+    for (entrance, offers) in [
+        (Entrance::Basic, "--proxy-basic"),
+        (Entrance::BasicTls, "--proxy-basic"),
+        (Entrance::Digest, "--proxy-digest"),
+        (Entrance::Either, "--proxy-basic"),
+        (Entrance::Either, "--proxy-digest"),
+    ] {
+        let (proxy, port) = (squid.url(entrance), squid.port(entrance));
+        let through = |more: &[&str], url: &str| {
+            fetch(
+                &[&["-x", &proxy, "--proxy-insecure", offers], more].concat(),
+                url,
+            )
+        };
+        assert_eq!(through(&["-U", &right], &url), arrived(0, port));
+        assert_eq!(
+            through(&["-U", &right], &nginx.https_url("/1k")),
+            arrived(200, port)
+        );
+        let refused = (0, format!("407 000 {port}"));
+        assert_eq!(through(&["-U", &wrong], &url), refused, "{entrance:?}");
+        assert_eq!(through(&[], &url), refused, "{entrance:?}");
+    }
+    let digest = squid.url(Entrance::Digest);
+    let (_, said) = fetch(&["-x", &digest, "--proxy-basic", "-U", &right], &url);
+    assert!(said.starts_with("403 "), "{said}");
+}
