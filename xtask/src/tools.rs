@@ -13,6 +13,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("nginx-light", "nginx"),
     ("apache2-bin", "apache2"),
     ("squid", "squid"),
+    ("haproxy", "haproxy"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

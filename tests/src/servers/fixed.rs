@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::instance::Service;
-use super::{Kind, apache, nginx, place, process, squid};
+use super::{Kind, apache, haproxy, nginx, place, process, squid};
 
 /// The file in a server's folder with a line for each process.
 const PIDS: &str = "pids";
@@ -94,6 +94,7 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Nginx => nginx::fixed_ports().to_vec(),
         Kind::Apache => vec![apache::FIXED_PORT],
         Kind::Squid => squid::fixed_ports().to_vec(),
+        Kind::Haproxy => haproxy::fixed_ports().to_vec(),
     }
 }
 
@@ -102,5 +103,11 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         Kind::Nginx => nginx::set_up(folder, nginx::fixed_ports()),
         Kind::Apache => apache::set_up(folder, apache::FIXED_PORT),
         Kind::Squid => squid::set_up(folder, squid::fixed_ports()),
+        Kind::Haproxy => {
+            start(Kind::Squid)?;
+            let [squid_port, ..] = squid::fixed_ports();
+            let squid_folder = self::folder(Kind::Squid)?;
+            haproxy::set_up(folder, haproxy::fixed_ports(), &squid_folder, squid_port)
+        }
     }
 }

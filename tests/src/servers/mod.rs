@@ -7,6 +7,7 @@
 mod apache;
 mod certificates;
 pub mod fixed;
+mod haproxy;
 mod instance;
 mod nginx;
 mod passwords;
@@ -19,6 +20,7 @@ use std::io;
 use std::sync::OnceLock;
 
 pub use apache::Apache;
+pub use haproxy::{Front, Haproxy};
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
 pub use squid::{Entrance, Squid};
@@ -32,11 +34,13 @@ pub enum Kind {
     Apache,
     /// [`Squid`].
     Squid,
+    /// [`Haproxy`]; it needs a Squid.
+    Haproxy,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 3] = [Self::Nginx, Self::Apache, Self::Squid];
+    pub const ALL: [Self; 4] = [Self::Nginx, Self::Apache, Self::Squid, Self::Haproxy];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
@@ -44,6 +48,7 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Apache => "apache",
             Self::Squid => "squid",
+            Self::Haproxy => "haproxy",
         }
     }
 
@@ -85,6 +90,7 @@ impl Servers {
 pub struct Running {
     nginx: Option<Nginx>,
     apache: Option<Apache>,
+    haproxy: Option<Haproxy>,
     squid: Option<Squid>,
 }
 
@@ -113,12 +119,25 @@ impl Running {
         self.squid.as_ref().expect("started with \"squid\"")
     }
 
+    /// The HAProxy among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn haproxy(&self) -> &Haproxy {
+        self.haproxy.as_ref().expect("started with \"haproxy\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
             Kind::Apache => self.apache = Some(again_if_taken(Apache::start)?),
             Kind::Squid if self.squid.is_some() => {}
             Kind::Squid => self.squid = Some(again_if_taken(Squid::start)?),
+            Kind::Haproxy => {
+                self.add(Kind::Squid)?;
+                let squid = self.squid();
+                self.haproxy = Some(again_if_taken(|| Haproxy::start(squid))?);
+            }
         }
         Ok(())
     }

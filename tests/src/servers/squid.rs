@@ -100,6 +100,10 @@ impl Squid {
     pub fn error_log(&self) -> String {
         self.instance.text("error.log")
     }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.instance.folder()
+    }
 }
 
 /// The ports that `xtask servers` uses.

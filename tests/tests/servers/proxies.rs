@@ -1,10 +1,12 @@
 //! The proxies: each is reached, does what it is for, and asks who it has to ask.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 
-use sockless_tests::servers::{Entrance, PASSWORD, Running, Servers, USER, shared};
+use sockless_tests::servers::{Entrance, Front, Host, PASSWORD, Running, Servers, USER, shared};
 
-use crate::curl;
+use crate::{curl, text};
 
 /// What curl says of a transfer through a proxy: its exit code, the status, the status of
 /// CONNECT, and the port it was connected to.
@@ -92,4 +94,78 @@ fn squid_asks_for_the_credentials_that_the_entrance_is_called_after() {
     let digest = squid.url(Entrance::Digest);
     let (_, said) = fetch(&["-x", &digest, "--proxy-basic", "-U", &right], &url);
     assert!(said.starts_with("403 "), "{said}");
+}
+
+#[test]
+fn haproxy_puts_tls_in_front_of_squid() {
+    let running = started("haproxy");
+    let (haproxy, nginx) = (running.haproxy(), shared());
+    let (ca, (certificate, key)) = (haproxy.ca_pem(), haproxy.client_pem());
+    let [ca, certificate, key] =
+        [&ca, &certificate, &key].map(|path| path.to_str().expect("a path in UTF-8"));
+    let identity = ["--proxy-cert", certificate, "--proxy-key", key];
+    for (front, more) in [(Front::Tls, &[][..]), (Front::ClientCertificate, &identity)] {
+        let (proxy, port) = (haproxy.url(front), haproxy.port(front));
+        let args = [&["-x", &proxy, "--proxy-cacert", ca], more].concat();
+        assert_eq!(fetch(&args, &nginx.http_url("/1k")), arrived(0, port));
+        assert_eq!(fetch(&args, &nginx.https_url("/1k")), arrived(200, port));
+    }
+    let proxy = haproxy.url(Front::ClientCertificate);
+    let (code, _) = fetch(
+        &["-x", &proxy, "--proxy-cacert", ca],
+        &nginx.http_url("/1k"),
+    );
+    assert_ne!(code, 0, "without a certificate");
+    let pids = [haproxy.pid(), running.squid().pid()];
+    drop(running);
+    assert_gone(&pids);
+}
+
+#[test]
+fn the_proxy_protocol_is_demanded_and_understood() {
+    let running = started("haproxy");
+    let (haproxy, nginx) = (running.haproxy(), shared());
+    for (url, port) in [
+        (haproxy.url(Front::Told), haproxy.port(Front::Told)),
+        (haproxy.url(Front::ToldTls), haproxy.port(Front::ToldTls)),
+        (
+            nginx.url(Host::ProxyProtocol, "/proxy-protocol"),
+            nginx.port(Host::ProxyProtocol),
+        ),
+        (
+            nginx.url(Host::ProxyProtocolTls, "/proxy-protocol"),
+            nginx.port(Host::ProxyProtocolTls),
+        ),
+    ] {
+        let said = text(&["-4", "-k", "--haproxy-protocol", &url]);
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let [source, _, destination, to] = words[..] else {
+            panic!("{url}: {said}");
+        };
+        let expected = ("127.0.0.1", "127.0.0.1", port.to_string());
+        assert_eq!((source, destination, to.to_owned()), expected, "{url}");
+        assert_ne!(curl(&["-4", "-k", &url]).0, 0, "{url} without a header");
+    }
+}
+
+#[test]
+fn the_second_version_of_the_proxy_protocol_is_understood() {
+    let running = started("haproxy");
+    let told = running.haproxy().port(Front::Told);
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    header.extend([192, 0, 2, 1, 192, 0, 2, 2]);
+    header.extend([1234_u16, 80].map(u16::to_be_bytes).concat());
+    for port in [told, shared().port(Host::ProxyProtocol)] {
+        let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        let request = b"GET /proxy-protocol HTTP/1.0\r\n\r\n";
+        connection
+            .write_all(&[&header, &request[..]].concat())
+            .expect("it reads");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("it answers");
+        assert!(
+            answer.ends_with("\n192.0.2.1 1234 192.0.2.2 80\n"),
+            "{answer}"
+        );
+    }
 }
