@@ -14,6 +14,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("apache2-bin", "apache2"),
     ("squid", "squid"),
     ("haproxy", "haproxy"),
+    ("tinyproxy-bin", "tinyproxy"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::instance::Service;
-use super::{Kind, apache, haproxy, nginx, place, process, squid};
+use super::{Kind, apache, haproxy, nginx, place, process, squid, tinyproxy};
 
 /// The file in a server's folder with a line for each process.
 const PIDS: &str = "pids";
@@ -95,6 +95,7 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Apache => vec![apache::FIXED_PORT],
         Kind::Squid => squid::fixed_ports().to_vec(),
         Kind::Haproxy => haproxy::fixed_ports().to_vec(),
+        Kind::Tinyproxy => tinyproxy::FIXED_PORTS.to_vec(),
     }
 }
 
@@ -109,5 +110,6 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
             let squid_folder = self::folder(Kind::Squid)?;
             haproxy::set_up(folder, haproxy::fixed_ports(), &squid_folder, squid_port)
         }
+        Kind::Tinyproxy => tinyproxy::set_up(folder, tinyproxy::FIXED_PORTS),
     }
 }

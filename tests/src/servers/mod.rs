@@ -14,6 +14,7 @@ mod passwords;
 mod place;
 mod process;
 mod squid;
+mod tinyproxy;
 
 use core::fmt;
 use std::io;
@@ -24,6 +25,7 @@ pub use haproxy::{Front, Haproxy};
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
 pub use squid::{Entrance, Squid};
+pub use tinyproxy::Tinyproxy;
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +38,19 @@ pub enum Kind {
     Squid,
     /// [`Haproxy`]; it needs a Squid.
     Haproxy,
+    /// [`Tinyproxy`].
+    Tinyproxy,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 4] = [Self::Nginx, Self::Apache, Self::Squid, Self::Haproxy];
+    pub const ALL: [Self; 5] = [
+        Self::Nginx,
+        Self::Apache,
+        Self::Squid,
+        Self::Haproxy,
+        Self::Tinyproxy,
+    ];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Kind {
             Self::Apache => "apache",
             Self::Squid => "squid",
             Self::Haproxy => "haproxy",
+            Self::Tinyproxy => "tinyproxy",
         }
     }
 
@@ -92,6 +103,7 @@ pub struct Running {
     apache: Option<Apache>,
     haproxy: Option<Haproxy>,
     squid: Option<Squid>,
+    tinyproxy: Option<Tinyproxy>,
 }
 
 impl Running {
@@ -127,6 +139,14 @@ impl Running {
         self.haproxy.as_ref().expect("started with \"haproxy\"")
     }
 
+    /// The Tinyproxy among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn tinyproxy(&self) -> &Tinyproxy {
+        self.tinyproxy.as_ref().expect("started with \"tinyproxy\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -138,6 +158,7 @@ impl Running {
                 let squid = self.squid();
                 self.haproxy = Some(again_if_taken(|| Haproxy::start(squid))?);
             }
+            Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
         }
         Ok(())
     }

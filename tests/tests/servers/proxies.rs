@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 
-use sockless_tests::servers::{Entrance, Front, Host, PASSWORD, Running, Servers, USER, shared};
+use sockless_tests::servers::{
+    Entrance, Front, Host, PASSWORD, Running, Servers, Tinyproxy, USER, shared,
+};
 
 use crate::{curl, text};
 
@@ -168,4 +170,27 @@ fn the_second_version_of_the_proxy_protocol_is_understood() {
             "{answer}"
         );
     }
+}
+
+#[test]
+fn tinyproxy_forwards_and_tunnels() {
+    let running = started("tinyproxy");
+    let (tinyproxy, nginx) = (running.tinyproxy(), shared());
+    let credentials = login(Tinyproxy::PASSWORD);
+    for (port, more) in [
+        (tinyproxy.open_port(), &[][..]),
+        (tinyproxy.basic_port(), &["-U", &credentials]),
+    ] {
+        let proxy = format!("http://127.0.0.1:{port}");
+        let args = [&["-x", &proxy], more].concat();
+        assert_eq!(fetch(&args, &nginx.http_url("/1k")), arrived(0, port));
+        assert_eq!(fetch(&args, &nginx.https_url("/1k")), arrived(200, port));
+    }
+    let port = tinyproxy.basic_port();
+    let proxy = format!("http://127.0.0.1:{port}");
+    let refused = fetch(&["-x", &proxy], &nginx.http_url("/1k"));
+    assert_eq!(refused, (0, format!("407 000 {port}")));
+    let pid = tinyproxy.pid();
+    drop(running);
+    assert_gone(&[pid]);
 }
