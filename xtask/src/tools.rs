@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("squid", "squid"),
     ("haproxy", "haproxy"),
     ("tinyproxy-bin", "tinyproxy"),
+    ("dante-server", "danted"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

@@ -6,6 +6,7 @@
 
 mod apache;
 mod certificates;
+mod dante;
 pub mod fixed;
 mod haproxy;
 mod instance;
@@ -21,6 +22,7 @@ use std::io;
 use std::sync::OnceLock;
 
 pub use apache::Apache;
+pub use dante::Dante;
 pub use haproxy::{Front, Haproxy};
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
@@ -40,16 +42,19 @@ pub enum Kind {
     Haproxy,
     /// [`Tinyproxy`].
     Tinyproxy,
+    /// [`Dante`].
+    Dante,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
         Self::Haproxy,
         Self::Tinyproxy,
+        Self::Dante,
     ];
 
     /// Its name on command lines.
@@ -60,6 +65,7 @@ impl Kind {
             Self::Squid => "squid",
             Self::Haproxy => "haproxy",
             Self::Tinyproxy => "tinyproxy",
+            Self::Dante => "dante",
         }
     }
 
@@ -104,6 +110,7 @@ pub struct Running {
     haproxy: Option<Haproxy>,
     squid: Option<Squid>,
     tinyproxy: Option<Tinyproxy>,
+    dante: Option<Dante>,
 }
 
 impl Running {
@@ -147,6 +154,14 @@ impl Running {
         self.tinyproxy.as_ref().expect("started with \"tinyproxy\"")
     }
 
+    /// The Dante among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn dante(&self) -> &Dante {
+        self.dante.as_ref().expect("started with \"dante\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -159,6 +174,7 @@ impl Running {
                 self.haproxy = Some(again_if_taken(|| Haproxy::start(squid))?);
             }
             Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
+            Kind::Dante => self.dante = Some(again_if_taken(Dante::start)?),
         }
         Ok(())
     }

@@ -194,3 +194,20 @@ fn tinyproxy_forwards_and_tunnels() {
     drop(running);
     assert_gone(&[pid]);
 }
+
+#[test]
+fn dante_speaks_socks_4_and_5_for_everyone() {
+    let running = started("dante");
+    let (dante, nginx) = (running.dante(), shared());
+    let addr = format!("127.0.0.1:{}", dante.port());
+    for option in ["--socks4", "--socks5", "--socks5-hostname"] {
+        for url in [nginx.http_url("/1k"), nginx.https_url("/1k")] {
+            let have = fetch(&[option, &addr], &url);
+            assert_eq!(have, arrived(0, dante.port()), "{option} {url}");
+        }
+    }
+    assert!(dante.log().contains("tcp/connect"), "{}", dante.log());
+    let pid = dante.pid();
+    drop(running);
+    assert_gone(&[pid]);
+}
