@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("haproxy", "haproxy"),
     ("tinyproxy-bin", "tinyproxy"),
     ("dante-server", "danted"),
+    ("microsocks", "microsocks"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::instance::Service;
-use super::{Kind, apache, dante, haproxy, nginx, place, process, squid, tinyproxy};
+use super::{Kind, apache, dante, haproxy, microsocks, nginx, place, process, squid, tinyproxy};
 
 /// The file in a server's folder with a line for each process.
 const PIDS: &str = "pids";
@@ -97,6 +97,7 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Haproxy => haproxy::fixed_ports().to_vec(),
         Kind::Tinyproxy => tinyproxy::FIXED_PORTS.to_vec(),
         Kind::Dante => vec![dante::FIXED_PORT],
+        Kind::MicroSocks => vec![microsocks::FIXED_PORT],
     }
 }
 
@@ -113,5 +114,6 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         }
         Kind::Tinyproxy => tinyproxy::set_up(folder, tinyproxy::FIXED_PORTS),
         Kind::Dante => dante::set_up(folder, dante::FIXED_PORT),
+        Kind::MicroSocks => microsocks::set_up(folder, microsocks::FIXED_PORT),
     }
 }

@@ -10,6 +10,7 @@ mod dante;
 pub mod fixed;
 mod haproxy;
 mod instance;
+mod microsocks;
 mod nginx;
 mod passwords;
 mod place;
@@ -24,6 +25,7 @@ use std::sync::OnceLock;
 pub use apache::Apache;
 pub use dante::Dante;
 pub use haproxy::{Front, Haproxy};
+pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
 pub use squid::{Entrance, Squid};
@@ -44,17 +46,20 @@ pub enum Kind {
     Tinyproxy,
     /// [`Dante`].
     Dante,
+    /// [`MicroSocks`].
+    MicroSocks,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
         Self::Haproxy,
         Self::Tinyproxy,
         Self::Dante,
+        Self::MicroSocks,
     ];
 
     /// Its name on command lines.
@@ -66,6 +71,7 @@ impl Kind {
             Self::Haproxy => "haproxy",
             Self::Tinyproxy => "tinyproxy",
             Self::Dante => "dante",
+            Self::MicroSocks => "microsocks",
         }
     }
 
@@ -111,6 +117,7 @@ pub struct Running {
     squid: Option<Squid>,
     tinyproxy: Option<Tinyproxy>,
     dante: Option<Dante>,
+    microsocks: Option<MicroSocks>,
 }
 
 impl Running {
@@ -162,6 +169,16 @@ impl Running {
         self.dante.as_ref().expect("started with \"dante\"")
     }
 
+    /// The MicroSocks among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn microsocks(&self) -> &MicroSocks {
+        self.microsocks
+            .as_ref()
+            .expect("started with \"microsocks\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -175,6 +192,7 @@ impl Running {
             }
             Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
             Kind::Dante => self.dante = Some(again_if_taken(Dante::start)?),
+            Kind::MicroSocks => self.microsocks = Some(again_if_taken(MicroSocks::start)?),
         }
         Ok(())
     }

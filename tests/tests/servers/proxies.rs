@@ -211,3 +211,21 @@ fn dante_speaks_socks_4_and_5_for_everyone() {
     drop(running);
     assert_gone(&[pid]);
 }
+
+#[test]
+fn microsocks_wants_a_password() {
+    let running = started("microsocks");
+    let (microsocks, nginx) = (running.microsocks(), shared());
+    let addr = format!("127.0.0.1:{}", microsocks.port());
+    let (right, wrong) = (login(PASSWORD), login("open barley"));
+    for option in ["--socks5", "--socks5-hostname"] {
+        let url = nginx.https_url("/1k");
+        let have = fetch(&[option, &addr, "-U", &right], &url);
+        assert_eq!(have, arrived(0, microsocks.port()), "{option}");
+        assert_eq!(fetch(&[option, &addr, "-U", &wrong], &url).0, 97);
+        assert_eq!(fetch(&[option, &addr], &url).0, 97);
+    }
+    let pid = microsocks.pid();
+    drop(running);
+    assert_gone(&[pid]);
+}
