@@ -17,6 +17,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("tinyproxy-bin", "tinyproxy"),
     ("dante-server", "danted"),
     ("microsocks", "microsocks"),
+    ("openssh-server", "sshd"),
+    ("openssh-client", "ssh"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::instance::Service;
-use super::{Kind, apache, dante, haproxy, microsocks, nginx, place, process, squid, tinyproxy};
+use super::{
+    Kind, apache, dante, haproxy, microsocks, nginx, place, process, squid, ssh, tinyproxy,
+};
 
 /// The file in a server's folder with a line for each process.
 const PIDS: &str = "pids";
@@ -98,6 +100,7 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Tinyproxy => tinyproxy::FIXED_PORTS.to_vec(),
         Kind::Dante => vec![dante::FIXED_PORT],
         Kind::MicroSocks => vec![microsocks::FIXED_PORT],
+        Kind::Ssh => ssh::FIXED_PORTS.to_vec(),
     }
 }
 
@@ -115,5 +118,6 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         Kind::Tinyproxy => tinyproxy::set_up(folder, tinyproxy::FIXED_PORTS),
         Kind::Dante => dante::set_up(folder, dante::FIXED_PORT),
         Kind::MicroSocks => microsocks::set_up(folder, microsocks::FIXED_PORT),
+        Kind::Ssh => ssh::set_up(folder, ssh::FIXED_PORTS),
     }
 }

@@ -16,6 +16,7 @@ mod passwords;
 mod place;
 mod process;
 mod squid;
+mod ssh;
 mod tinyproxy;
 
 use core::fmt;
@@ -29,6 +30,7 @@ pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
 pub use squid::{Entrance, Squid};
+pub use ssh::Ssh;
 pub use tinyproxy::Tinyproxy;
 
 /// A server that can be started.
@@ -48,11 +50,13 @@ pub enum Kind {
     Dante,
     /// [`MicroSocks`].
     MicroSocks,
+    /// [`Ssh`].
+    Ssh,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
@@ -60,6 +64,7 @@ impl Kind {
         Self::Tinyproxy,
         Self::Dante,
         Self::MicroSocks,
+        Self::Ssh,
     ];
 
     /// Its name on command lines.
@@ -72,6 +77,7 @@ impl Kind {
             Self::Tinyproxy => "tinyproxy",
             Self::Dante => "dante",
             Self::MicroSocks => "microsocks",
+            Self::Ssh => "ssh",
         }
     }
 
@@ -118,6 +124,7 @@ pub struct Running {
     tinyproxy: Option<Tinyproxy>,
     dante: Option<Dante>,
     microsocks: Option<MicroSocks>,
+    ssh: Option<Ssh>,
 }
 
 impl Running {
@@ -179,6 +186,14 @@ impl Running {
             .expect("started with \"microsocks\"")
     }
 
+    /// The OpenSSH among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn ssh(&self) -> &Ssh {
+        self.ssh.as_ref().expect("started with \"ssh\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -193,6 +208,7 @@ impl Running {
             Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
             Kind::Dante => self.dante = Some(again_if_taken(Dante::start)?),
             Kind::MicroSocks => self.microsocks = Some(again_if_taken(MicroSocks::start)?),
+            Kind::Ssh => self.ssh = Some(again_if_taken(Ssh::start)?),
         }
         Ok(())
     }

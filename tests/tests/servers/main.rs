@@ -7,6 +7,7 @@
 )]
 
 mod proxies;
+mod ssh;
 
 use std::path::Path;
 use std::process::Command;
