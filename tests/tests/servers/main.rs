@@ -6,6 +6,7 @@
     reason = "tests own sockets, files, clocks and processes"
 )]
 
+mod abandoned;
 mod proxies;
 mod ssh;
 
