@@ -32,7 +32,8 @@ cargo xtask TASK
                               the release command against real servers and faults;
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
-                              real servers on fixed loopback ports: nginx, apache
+                              real servers on fixed loopback ports: nginx, apache,
+                              squid, haproxy, tinyproxy, dante, microsocks, ssh
   sim list|seeds|replay|torture
                               scenarios on a simulated network, by seed; `sim` alone says more
   bench [NAME...] [--json FILE] [--rounds N]
