@@ -173,7 +173,7 @@ mod tests {
             "password topsecret",
             "machine a login",
         ] {
-            let what = Netrc::parse(bad).err().expect("a bad file");
+            let what = Netrc::parse(bad).expect_err("a bad file");
             assert!(!what.contains("topsecret"), "{what}");
         }
     }
