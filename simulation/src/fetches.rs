@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sockless::{Body, Event, Limits, Op, Output, Pool, Request, Session, Stats, TransferId};
+use sockless::tls::Client as TlsClient;
+use sockless::{Body, Event, Limits, Op, Output, Pool, Proxy, Request, Session, Stats, TransferId};
 use sockless_sim::Application;
 
 use crate::pattern::{self, Sum};
@@ -22,6 +24,8 @@ pub struct Fetches {
     calm: bool,
     /// Nothing tells an early end from a proper one where the length is not said.
     clear: bool,
+    proxies: Vec<Proxy>,
+    tls: Option<Arc<TlsClient>>,
     next_whim: Option<Instant>,
 }
 
@@ -63,6 +67,8 @@ impl Fetches {
             order: Vec::new(),
             calm,
             clear: false,
+            proxies: Vec::new(),
+            tls: None,
             next_whim: (!calm).then(|| start + Duration::from_millis(100)),
         }
     }
@@ -70,6 +76,12 @@ impl Fetches {
     /// Without TLS, an end of the connection is the end of an answer that has no length.
     pub fn in_the_clear(mut self) -> Self {
         self.clear = true;
+        self
+    }
+
+    /// All requests go through these, in this order, and by these TLS settings.
+    pub fn through(mut self, proxies: Vec<Proxy>, tls: Arc<TlsClient>) -> Self {
+        (self.proxies, self.tls) = (proxies, Some(tls));
         self
     }
 
@@ -91,6 +103,12 @@ impl Fetches {
         let mut request = Request::new(method, &format!("{origin}/{get}"))?.body(body);
         if !self.calm && put.is_some() && self.rng.bool() {
             request = request.expect_continue(Duration::from_secs(1));
+        }
+        for proxy in &self.proxies {
+            request = request.proxy(proxy.clone());
+        }
+        if let Some(tls) = &self.tls {
+            request = request.tls(Arc::clone(tls));
         }
         let id = self.session.start(now, request)?;
         self.order.push(id);

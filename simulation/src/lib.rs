@@ -5,6 +5,7 @@ pub mod crypto;
 pub mod fetches;
 pub mod http;
 pub mod pattern;
+pub mod proxies;
 pub mod scenarios;
 pub mod secured;
 pub mod world;

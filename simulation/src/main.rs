@@ -74,7 +74,7 @@ fn replay(name: &str, seed: &str) -> Result<(), String> {
     let first = sockless_sim::replay(scenario, seed, true)?;
     let second = sockless_sim::replay(scenario, seed, false)?;
     first.lines.iter().for_each(|line| println!("{line}"));
-    if first.digest != second.digest {
+    if scenario.is_exact() && first.digest != second.digest {
         return Err("the second run gave other bytes: something is not deterministic".to_owned());
     }
     println!(

@@ -5,16 +5,16 @@ use std::time::{Instant, SystemTime};
 
 use fastrand::Rng;
 use rustls::ServerConfig;
-use sockless::tls::{Config as TlsConfig, Roots, Version};
-use sockless::{Config, Limits, Session};
+use sockless::tls::{Backend, Client as TlsClient, Config as TlsConfig, Roots, Version};
+use sockless::{Auth, Config, Limits, Proxy, ProxyKind, Session};
 use sockless_sim::{Faults, Scenario, Stage};
 
 use crate::crypto::{self, Issued};
 use crate::fetches::{Fetches, Wish, limits};
-use crate::world::{HOST, Hosts};
+use crate::world::{HOST, Hosts, PROXY, SOCKS};
 
 /// All scenarios.
-pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Crowd];
+pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Tunnels, &Crowd];
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static dyn Scenario> {
@@ -72,6 +72,67 @@ impl Scenario for Https {
     }
 }
 
+struct Tunnels;
+
+impl Scenario for Tunnels {
+    fn name(&self) -> &'static str {
+        "tunnels"
+    }
+
+    fn about(&self) -> &'static str {
+        "https through SOCKS5, a proxy with TLS, and CONNECT, with either TLS library in either place"
+    }
+
+    fn size(&self) -> u64 {
+        60_000
+    }
+
+    /// OpenSSL draws its own keys.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    fn stage(&self, rng: &mut Rng, start: Instant, calm: bool) -> Stage {
+        let wishes = wishes(rng, calm);
+        let (session, server) =
+            session(limits(rng, calm), Some(Version::Tls13), start, rng.u64(..));
+        let mut library = || match rng.bool() {
+            true => Backend::Rustls,
+            false => Backend::Openssl,
+        };
+        let (near, far) = (client(library()), client(library()));
+        let mut application = Fetches::new(session, rng.fork(), start, calm)
+            .through(proxies(&near, calm || rng.bool()), far);
+        for wish in wishes {
+            let started = application.start(start, &format!("https://{HOST}"), wish);
+            started.expect("a request that can be sent");
+        }
+        let world = Hosts {
+            dead: if calm { 0 } else { rng.u8(0..3) },
+            rng: rng.fork(),
+            tls: server,
+            calm,
+            chained: true,
+        };
+        Stage {
+            world: Box::new(world),
+            application: Box::new(application),
+        }
+    }
+}
+
+/// The chain, with its credentials; `asked`: those of the second proxy are sent when it asks.
+fn proxies(tls: &Arc<TlsClient>, asked: bool) -> Vec<Proxy> {
+    let socks = Proxy::new(ProxyKind::Socks5h, SOCKS, 1080).expect("a proxy");
+    let proxy = Proxy::new(ProxyKind::Https, PROXY, 3129).expect("a proxy");
+    let alice = Auth::password("alice", "sesame");
+    let alice = if asked { alice.any() } else { alice };
+    vec![
+        socks.auth(Auth::password("bob", "secret")),
+        proxy.auth(alice).tls(Arc::clone(tls)),
+    ]
+}
+
 struct Crowd;
 
 impl Scenario for Crowd {
@@ -124,6 +185,30 @@ fn wishes(rng: &mut Rng, calm: bool) -> Vec<Wish> {
     (0..rng.usize(1..=8)).map(|_| one(rng)).collect()
 }
 
+/// # Panics
+/// If no certificate can be made.
+fn issued() -> (Issued, Roots) {
+    let issued = Issued::new(&[HOST, PROXY]).expect("a certificate");
+    let mut roots = Roots::empty();
+    roots.add_der(&issued.authority);
+    (issued, roots)
+}
+
+/// TLS settings of that library, with randomness from the seed where it can be had.
+///
+/// # Panics
+/// If it is not built in.
+fn client(backend: Backend) -> Arc<TlsClient> {
+    let config = TlsConfig::new(issued().1)
+        .alpn(["http/1.1"])
+        .backend(backend);
+    let config = match backend {
+        Backend::Rustls => config.custom_provider(Arc::new(crypto::provider())),
+        _ => config,
+    };
+    config.build().expect("TLS settings")
+}
+
 /// A session that trusts the one server's authority, and that server's TLS settings, if a
 /// version is wanted. All randomness follows from `seed`.
 ///
@@ -140,9 +225,7 @@ pub fn session(
     config.limits = limits;
     let mut server = None;
     if let Some(version) = tls {
-        let issued = Issued::new(&[HOST]).expect("a certificate");
-        let mut roots = Roots::empty();
-        roots.add_der(&issued.authority);
+        let (issued, roots) = issued();
         let client = TlsConfig::new(roots)
             .alpn(["http/1.1"])
             .versions(Version::Tls12, version)
@@ -184,6 +267,7 @@ fn stage(
         rng: rng.fork(),
         tls: server,
         calm,
+        chained: false,
     };
     Stage {
         world: Box::new(world),

@@ -6,13 +6,28 @@ use std::sync::Arc;
 use fastrand::Rng;
 use rustls::ServerConfig;
 use sockless::Endpoint;
-use sockless_sim::{Answer, World};
+use sockless_sim::{Answer, Peer, World};
 
 use crate::http::Server;
+use crate::proxies::{Connect, Socks5};
 use crate::secured::Secured;
 
 /// The one host.
 pub const HOST: &str = "server.test";
+
+/// The proxies in front of it: SOCKS5, then one with TLS that is asked by CONNECT.
+pub const SOCKS: &str = "socks.test";
+/// The second proxy.
+pub const PROXY: &str = "proxy.test";
+
+/// SOCKS5 with a password, then TLS, CONNECT with another, and TLS again.
+fn chain(server: Server, tls: &Arc<ServerConfig>, seed: u64) -> impl Peer + 'static {
+    let server = Secured::new(server, tls);
+    // alice:sesame
+    let connect = Connect::new(server, "server.test:443", Some("YWxpY2U6c2VzYW1l"), seed);
+    let proxy = Secured::new(connect, tls);
+    Socks5::new(proxy, (PROXY, 3129), Some(("bob", "secret")))
+}
 
 /// Where it listens.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -27,11 +42,14 @@ pub struct Hosts {
     pub dead: u8,
     /// Nothing is left to chance.
     pub calm: bool,
+    /// The server is behind a chain of proxies, and only they can be connected to.
+    pub chained: bool,
 }
 
 impl World for Hosts {
     fn resolve(&mut self, host: &str) -> Vec<IpAddr> {
-        if host != HOST {
+        let first = if self.chained { SOCKS } else { HOST };
+        if host != first {
             return Vec::new();
         }
         let dead = |n| IpAddr::V4(Ipv4Addr::new(10, 0, 1, n));
@@ -47,9 +65,10 @@ impl World for Hosts {
             _ => return Answer::Silence,
         }
         let server = Server::new(self.rng.u64(..), self.calm);
-        Answer::Peer(match &self.tls {
-            Some(config) => Box::new(Secured::new(server, config)),
-            None => Box::new(server),
+        Answer::Peer(match (&self.tls, self.chained) {
+            (Some(config), false) => Box::new(Secured::new(server, config)),
+            (Some(config), true) => Box::new(chain(server, config, self.rng.u64(..))),
+            (None, _) => Box::new(server),
         })
     }
 }

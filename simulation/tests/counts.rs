@@ -85,6 +85,7 @@ impl Bench {
             tls: server,
             dead: 0,
             calm: true,
+            chained: false,
         };
         let mut faults = Faults::none();
         faults.window = 1 << 20;

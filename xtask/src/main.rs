@@ -6,6 +6,7 @@
     reason = "tasks own processes, files and clocks"
 )]
 
+mod bench;
 mod command;
 mod dependencies;
 mod matrix;
@@ -31,9 +32,12 @@ cargo xtask TASK
                               the release command against real servers and faults;
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
-                              real servers on fixed loopback ports: nginx, apache
+                              real servers on fixed loopback ports: nginx, apache,
+                              squid, haproxy, tinyproxy, dante, microsocks, ssh
   sim list|seeds|replay|torture
                               scenarios on a simulated network, by seed; `sim` alone says more
+  bench [NAME...] [--json FILE] [--rounds N]
+                              measures sockless against libcurl, hyper and bare loops
   powerset                    checks every combination of cargo features
 ";
 
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         ["matrix", options @ ..] => matrix::run(options),
         ["servers", verb, names @ ..] => servers::run(verb, names),
         ["sim", words @ ..] => sim::run(words),
+        ["bench", options @ ..] => bench::run(options),
         ["powerset"] => powerset::run(),
         [] | ["help" | "-h" | "--help"] => {
             print!("{USAGE}");

@@ -39,4 +39,11 @@ mod tests {
         assert_eq!(kinds(&["apache"]), Ok(vec![Kind::Apache]));
         assert!(kinds(&["nginx", "nonesuch"]).is_err_and(|error| error.contains("nonesuch")));
     }
+
+    #[test]
+    fn the_usage_names_them_all() {
+        for kind in Kind::ALL {
+            assert!(crate::USAGE.contains(kind.name()), "{kind}");
+        }
+    }
 }

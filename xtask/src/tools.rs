@@ -12,6 +12,13 @@ use crate::command::{cargo, output, program, run as run_command, succeeds};
 const PACKAGES: &[(&str, &str)] = &[
     ("nginx-light", "nginx"),
     ("apache2-bin", "apache2"),
+    ("squid", "squid"),
+    ("haproxy", "haproxy"),
+    ("tinyproxy-bin", "tinyproxy"),
+    ("dante-server", "danted"),
+    ("microsocks", "microsocks"),
+    ("openssh-server", "sshd"),
+    ("openssh-client", "ssh"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::Buf;
 
+/// The places that a queue begins with.
+const FEW: usize = 4;
+
 /// Pieces beyond which small ones are copied together: each may keep a whole receive
 /// buffer alive, and a peer that sends single bytes must not cost megabytes.
 const CROWDED: usize = 64;
@@ -297,9 +300,10 @@ impl Pipe {
         self.pieces.clear();
     }
 
-    /// Gives back the memory of the queue itself while nothing is in it.
+    /// Gives back the memory of the queue itself while nothing is in it, unless it is
+    /// as small as it begins: the next request would only allocate it again.
     pub fn shrink(&mut self) {
-        if self.pieces.is_empty() {
+        if self.pieces.is_empty() && self.pieces.capacity() > FEW {
             self.pieces = VecDeque::new();
         }
     }

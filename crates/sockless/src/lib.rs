@@ -30,6 +30,8 @@
 #[cfg(feature = "http")]
 mod auth;
 #[cfg(feature = "http")]
+mod by_id;
+#[cfg(feature = "http")]
 mod chain;
 #[cfg(feature = "http")]
 mod choice;

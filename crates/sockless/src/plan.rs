@@ -1,6 +1,5 @@
 //! From a request to the exchange that carries it out.
 
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring"))]
 use sockless_core::{Error, Fault};
 use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding};
 use zeroize::Zeroizing;
@@ -45,8 +44,8 @@ pub(crate) fn exchange(
             .map(|(_, value)| value)
     };
     let host = match named("host") {
-        Some(host) => String::from_utf8_lossy(host).into_owned(),
-        None => authority(url),
+        Some(host) => String::from_utf8_lossy(host),
+        None => authority(url).into(),
     };
     let mut http = HttpRequest::new(&request.method, target, &host).map_err(at_http)?;
     let defaults = [("User-Agent", USER_AGENT), ("Accept", "*/*")];
@@ -96,10 +95,6 @@ pub(crate) fn exchange(
 }
 
 /// The `Host` field: the port only where it is not the scheme's own.
-fn authority(url: &url::Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+fn authority(url: &url::Url) -> &str {
+    &url[url::Position::BeforeHost..url::Position::AfterPort]
 }

@@ -20,16 +20,22 @@ pub fn run(
     mut on: impl FnMut(&mut Session, TransferId, Event),
 ) -> io::Result<()> {
     let mut done = Vec::new();
+    // The clock is read when time can have passed: after a wait, and after the application.
+    let mut now = driver.now();
     loop {
-        match session.poll(driver.now()) {
+        match session.poll(now) {
             Output::Submit(op) => driver.submit(op),
             Output::Cancel(id) => driver.cancel(id),
-            Output::Event(id, event) => on(session, id, event),
+            Output::Event(id, event) => {
+                on(session, id, event);
+                now = driver.now();
+            }
             Output::Wait(_) if session.is_settled() => return Ok(()),
             Output::Wait(deadline) => {
                 driver.wait(deadline, &mut done)?;
+                now = driver.now();
                 for Completion { op, result } in done.drain(..) {
-                    session.complete(driver.now(), op, result);
+                    session.complete(now, op, result);
                 }
             }
             _ => {}

@@ -12,6 +12,7 @@ use sockless_core::{
 };
 
 use crate::TunnelTo;
+use crate::by_id::ById;
 use crate::chain::{self, Surroundings};
 use crate::parties::{Parties, Sides};
 use crate::plan;
@@ -58,9 +59,9 @@ pub struct Session {
     engine: Engine,
     config: Config,
     /// By the engine's id of the current hop.
-    jobs: HashMap<TransferId, Job>,
+    jobs: ById<Box<Job>>,
     /// The current hop of a transfer that was redirected.
-    hops: HashMap<TransferId, TransferId>,
+    hops: ById<TransferId>,
     /// Byte streams, which are no jobs.
     tunnels: HashSet<TransferId>,
     /// The last routes, for the next request to the same place.
@@ -122,8 +123,8 @@ impl Session {
         Ok(Self {
             engine: Engine::new(config.limits.clone(), now, wall, seed),
             config,
-            jobs: HashMap::new(),
-            hops: HashMap::new(),
+            jobs: ById::default(),
+            hops: ById::default(),
             tunnels: HashSet::new(),
             routes: HashMap::new(),
             last_route: None,
@@ -141,7 +142,7 @@ impl Session {
         let mut sides = self.parties.sides(&request)?;
         let id = self.add(now, &request, &mut sides, false)?;
         let total = request.options.timeouts.total;
-        let job = Job {
+        let job = Box::new(Job {
             request,
             id,
             started: now,
@@ -155,7 +156,7 @@ impl Session {
             answered: false,
             afresh: false,
             failure: None,
-        };
+        });
         self.jobs.insert(id, job);
         Ok(id)
     }
@@ -439,20 +440,22 @@ impl Session {
                 let request = job.request.clone();
                 self.go_on(now, job, request)
             }
-            (outcome, _) => Err((Box::new(job), outcome)),
+            (outcome, _) => Err((job, outcome)),
         };
         let (job, outcome) = match went_on {
             Ok(event) => return event,
             Err(ended) => ended,
         };
-        self.hops.remove(&job.id);
+        if !self.hops.is_empty() {
+            self.hops.remove(&job.id);
+        }
         summary.total = now.duration_since(job.started);
         summary.redirects = job.redirects;
         Some((job.id, Event::Done { outcome, summary }))
     }
 
     /// Starts the next hop of a redirected transfer.
-    fn follow(&mut self, now: Instant, mut job: Job, code: u16, to: url::Url) -> WentOn {
+    fn follow(&mut self, now: Instant, mut job: Box<Job>, code: u16, to: url::Url) -> WentOn {
         match redirect::next(job.request.clone(), code, to, job.body_used) {
             Ok(request) => match self.parties.sides(&request) {
                 Ok(sides) => {
@@ -460,45 +463,45 @@ impl Session {
                     (job.afresh, job.sides) = (false, sides);
                     self.go_on(now, job, request)
                 }
-                Err(error) => Err((Box::new(job), Err(error))),
+                Err(error) => Err((job, Err(error))),
             },
-            Err(error) => Err((Box::new(job), Err(error))),
+            Err(error) => Err((job, Err(error))),
         }
     }
 
     /// Sends the request again, with the answer to its challenge.
-    fn again(&mut self, now: Instant, job: Job) -> WentOn {
+    fn again(&mut self, now: Instant, job: Box<Job>) -> WentOn {
         if job.body_used && job.request.is_asked_for_body() && !job.request.rewindable {
             let what = "the challenge wants the body once more, and part of it is gone";
             let fault = Fault::new(Culprit::Misuse, Reason::Upload, what);
             let remedy = "send what can be read twice, or credentials without being asked";
-            return Err((Box::new(job), Err(fault.remedy(remedy).at("http"))));
+            return Err((job, Err(fault.remedy(remedy).at("http"))));
         }
         let request = job.request.clone();
         self.go_on(now, job, request)
     }
 
     /// Carries a transfer on with another exchange; gives what the application has to know.
-    fn go_on(&mut self, now: Instant, mut job: Job, mut request: Request) -> WentOn {
+    fn go_on(&mut self, now: Instant, mut job: Box<Job>, mut request: Request) -> WentOn {
         if let Some(deadline) = job.deadline {
             let left = deadline.saturating_duration_since(now);
             request.options.timeouts.total = Some(left);
         }
         let hop = match self.add(now, &request, &mut job.sides, job.afresh) {
             Ok(hop) => hop,
-            Err(error) => return Err((Box::new(job), Err(error))),
+            Err(error) => return Err((job, Err(error))),
         };
         self.hops.insert(job.id, hop);
         let rewinds = job.body_used && request.rewindable && request.is_asked_for_body();
         let event = rewinds.then_some((job.id, Event::RewindBody));
-        let job = Job {
+        let job = Box::new(Job {
             request,
             discarded: 0,
             body_at: 0,
             body_used: job.body_used && !rewinds,
             answered: false,
-            ..job
-        };
+            ..*job
+        });
         self.jobs.insert(hop, job);
         Ok(event)
     }

@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 
-use super::{Kind, Setup, apache, nginx, place, process};
+use super::instance::Service;
+use super::{
+    Kind, apache, dante, haproxy, microsocks, nginx, place, process, squid, ssh, tinyproxy,
+};
+
+/// The file in a server's folder with a line for each process.
+const PIDS: &str = "pids";
 
 /// Starts it unless it runs, and says which it was.
 ///
@@ -13,33 +18,27 @@ use super::{Kind, Setup, apache, nginx, place, process};
 /// It is not installed, its ports are taken, or it does not come up; the end of its
 /// log is part of the message.
 pub fn start(kind: Kind) -> io::Result<String> {
-    if let Some(pid) = pid(kind) {
+    if let [pid, ..] = pids(kind)?[..] {
         return Ok(format!("{kind}: runs already, pid {pid}"));
     }
     if let Some(port) = ports(kind).into_iter().find(|port| process::answers(*port)) {
         let what = format!("{kind}: port {port} is taken by something else; stop that first");
         return Err(io::Error::new(io::ErrorKind::AddrInUse, what));
     }
-    let folder = folder(kind);
+    let folder = folder(kind)?;
     fs::create_dir_all(&folder)?;
-    let setup = set_up(kind)?;
-    let said = folder.join("start.log");
-    let output = fs::File::create(&said)?;
-    let ended = Command::new(&setup.daemon[0])
-        .args(&setup.daemon[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(output)
-        .status()?;
-    if !ended.success() {
-        return Err(process::with_log(
-            &io::Error::other(format!("{kind}: {ended}")),
-            &said,
-        ));
+    let mut pids = String::new();
+    for service in set_up(kind, &folder)? {
+        let started = process::leave_running(&service, &folder);
+        if let Ok(pid) = started {
+            pids += &format!("{pid}\n");
+            fs::write(folder.join(PIDS), &pids)?;
+        }
+        if let Err(error) = started {
+            drop(stop(kind));
+            return Err(error);
+        }
     }
-    process::wait_for_ports(&setup.ports, || true)
-        .and_then(|()| process::wait_until("it writes no pid file", || pid(kind).is_some()))
-        .map_err(|error| process::with_log(&error, &setup.log))?;
     status(kind)
 }
 
@@ -48,26 +47,30 @@ pub fn start(kind: Kind) -> io::Result<String> {
 /// # Errors
 /// It does not end.
 pub fn stop(kind: Kind) -> io::Result<String> {
-    let Some(found) = pid(kind) else {
+    let found = pids(kind)?;
+    if found.is_empty() {
         return Ok(format!("{kind}: does not run"));
-    };
-    process::terminate(found, || pid(kind).is_none());
-    match pid(kind) {
-        None => Ok(format!("{kind}: stopped")),
-        Some(pid) => Err(io::Error::other(format!("{kind}: pid {pid} does not end"))),
+    }
+    // A later one may depend on an earlier one.
+    for pid in found.into_iter().rev() {
+        process::terminate(pid, || pids(kind).is_ok_and(|pids| !pids.contains(&pid)));
+    }
+    match pids(kind)?[..] {
+        [] => Ok(format!("{kind}: stopped")),
+        [pid, ..] => Err(io::Error::other(format!("{kind}: pid {pid} does not end"))),
     }
 }
 
 /// Whether it runs, and where, in a line.
 ///
 /// # Errors
-/// None at present.
+/// There is no place for its folder.
 pub fn status(kind: Kind) -> io::Result<String> {
-    let Some(pid) = pid(kind) else {
+    let [pid, ..] = pids(kind)?[..] else {
         return Ok(format!("{kind}: does not run"));
     };
     let ports: Vec<String> = ports(kind).iter().map(u16::to_string).collect();
-    let folder = folder(kind);
+    let folder = folder(kind)?;
     Ok(format!(
         "{kind}: pid {pid}, ports {}, folder {}",
         ports.join(" "),
@@ -75,25 +78,46 @@ pub fn status(kind: Kind) -> io::Result<String> {
     ))
 }
 
-fn pid(kind: Kind) -> Option<u32> {
-    let folder = folder(kind);
-    process::running(&folder.join("pid"), &folder)
+fn pids(kind: Kind) -> io::Result<Vec<u32>> {
+    let folder = folder(kind)?;
+    Ok(process::running(&folder.join(PIDS), &folder))
 }
 
-fn folder(kind: Kind) -> PathBuf {
-    place::root().join(kind.name())
+fn folder(kind: Kind) -> io::Result<PathBuf> {
+    let root = match kind {
+        Kind::Apache | Kind::Squid => place::open_root()?,
+        _ => place::root(),
+    };
+    Ok(root.join(kind.name()))
 }
 
 fn ports(kind: Kind) -> Vec<u16> {
     match kind {
         Kind::Nginx => nginx::fixed_ports().to_vec(),
         Kind::Apache => vec![apache::FIXED_PORT],
+        Kind::Squid => squid::fixed_ports().to_vec(),
+        Kind::Haproxy => haproxy::fixed_ports().to_vec(),
+        Kind::Tinyproxy => tinyproxy::FIXED_PORTS.to_vec(),
+        Kind::Dante => vec![dante::FIXED_PORT],
+        Kind::MicroSocks => vec![microsocks::FIXED_PORT],
+        Kind::Ssh => ssh::FIXED_PORTS.to_vec(),
     }
 }
 
-fn set_up(kind: Kind) -> io::Result<Setup> {
+fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
     match kind {
-        Kind::Nginx => nginx::set_up(&folder(kind), nginx::fixed_ports()),
-        Kind::Apache => apache::set_up(&folder(kind), apache::FIXED_PORT),
+        Kind::Nginx => nginx::set_up(folder, nginx::fixed_ports()),
+        Kind::Apache => apache::set_up(folder, apache::FIXED_PORT),
+        Kind::Squid => squid::set_up(folder, squid::fixed_ports()),
+        Kind::Haproxy => {
+            start(Kind::Squid)?;
+            let [squid_port, ..] = squid::fixed_ports();
+            let squid_folder = self::folder(Kind::Squid)?;
+            haproxy::set_up(folder, haproxy::fixed_ports(), &squid_folder, squid_port)
+        }
+        Kind::Tinyproxy => tinyproxy::set_up(folder, tinyproxy::FIXED_PORTS),
+        Kind::Dante => dante::set_up(folder, dante::FIXED_PORT),
+        Kind::MicroSocks => microsocks::set_up(folder, microsocks::FIXED_PORT),
+        Kind::Ssh => ssh::set_up(folder, ssh::FIXED_PORTS),
     }
 }

@@ -6,18 +6,32 @@
 
 mod apache;
 mod certificates;
+mod dante;
 pub mod fixed;
+mod haproxy;
+mod instance;
+mod microsocks;
 mod nginx;
+mod passwords;
 mod place;
 mod process;
+mod squid;
+mod ssh;
+mod tinyproxy;
 
 use core::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 pub use apache::Apache;
+pub use dante::Dante;
+pub use haproxy::{Front, Haproxy};
+pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
+pub use passwords::{PASSWORD, USER};
+pub use squid::{Entrance, Squid};
+pub use ssh::Ssh;
+pub use tinyproxy::Tinyproxy;
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +40,44 @@ pub enum Kind {
     Nginx,
     /// [`Apache`].
     Apache,
+    /// [`Squid`].
+    Squid,
+    /// [`Haproxy`]; it needs a Squid.
+    Haproxy,
+    /// [`Tinyproxy`].
+    Tinyproxy,
+    /// [`Dante`].
+    Dante,
+    /// [`MicroSocks`].
+    MicroSocks,
+    /// [`Ssh`].
+    Ssh,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Nginx, Self::Apache];
+    /// All of them; what one needs comes before it.
+    pub const ALL: [Self; 8] = [
+        Self::Nginx,
+        Self::Apache,
+        Self::Squid,
+        Self::Haproxy,
+        Self::Tinyproxy,
+        Self::Dante,
+        Self::MicroSocks,
+        Self::Ssh,
+    ];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "apache",
+            Self::Squid => "squid",
+            Self::Haproxy => "haproxy",
+            Self::Tinyproxy => "tinyproxy",
+            Self::Dante => "dante",
+            Self::MicroSocks => "microsocks",
+            Self::Ssh => "ssh",
         }
     }
 
@@ -63,26 +104,27 @@ impl Servers {
     /// A name is unknown, a server is not installed or does not come up; the message
     /// has the end of its log.
     pub fn start(names: &[&str]) -> io::Result<Running> {
-        let mut running = Running {
-            nginx: None,
-            apache: None,
-        };
+        let mut running = Running::default();
         for name in names {
-            match Kind::from_name(name) {
-                Some(Kind::Nginx) => running.nginx = Some(again_if_taken(Nginx::start)?),
-                Some(Kind::Apache) => running.apache = Some(again_if_taken(Apache::start)?),
-                None => return Err(io::Error::other(format!("there is no server {name}"))),
-            }
+            let kind = Kind::from_name(name);
+            running
+                .add(kind.ok_or_else(|| io::Error::other(format!("there is no server {name}")))?)?;
         }
         Ok(running)
     }
 }
 
 /// Servers that run until this is dropped or the process ends.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Running {
     nginx: Option<Nginx>,
     apache: Option<Apache>,
+    haproxy: Option<Haproxy>,
+    squid: Option<Squid>,
+    tinyproxy: Option<Tinyproxy>,
+    dante: Option<Dante>,
+    microsocks: Option<MicroSocks>,
+    ssh: Option<Ssh>,
 }
 
 impl Running {
@@ -101,6 +143,75 @@ impl Running {
     pub fn apache(&self) -> &Apache {
         self.apache.as_ref().expect("started with \"apache\"")
     }
+
+    /// The Squid among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn squid(&self) -> &Squid {
+        self.squid.as_ref().expect("started with \"squid\"")
+    }
+
+    /// The HAProxy among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn haproxy(&self) -> &Haproxy {
+        self.haproxy.as_ref().expect("started with \"haproxy\"")
+    }
+
+    /// The Tinyproxy among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn tinyproxy(&self) -> &Tinyproxy {
+        self.tinyproxy.as_ref().expect("started with \"tinyproxy\"")
+    }
+
+    /// The Dante among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn dante(&self) -> &Dante {
+        self.dante.as_ref().expect("started with \"dante\"")
+    }
+
+    /// The MicroSocks among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn microsocks(&self) -> &MicroSocks {
+        self.microsocks
+            .as_ref()
+            .expect("started with \"microsocks\"")
+    }
+
+    /// The OpenSSH among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn ssh(&self) -> &Ssh {
+        self.ssh.as_ref().expect("started with \"ssh\"")
+    }
+
+    fn add(&mut self, kind: Kind) -> io::Result<()> {
+        match kind {
+            Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
+            Kind::Apache => self.apache = Some(again_if_taken(Apache::start)?),
+            Kind::Squid if self.squid.is_some() => {}
+            Kind::Squid => self.squid = Some(again_if_taken(Squid::start)?),
+            Kind::Haproxy => {
+                self.add(Kind::Squid)?;
+                let squid = self.squid();
+                self.haproxy = Some(again_if_taken(|| Haproxy::start(squid))?);
+            }
+            Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
+            Kind::Dante => self.dante = Some(again_if_taken(Dante::start)?),
+            Kind::MicroSocks => self.microsocks = Some(again_if_taken(MicroSocks::start)?),
+            Kind::Ssh => self.ssh = Some(again_if_taken(Ssh::start)?),
+        }
+        Ok(())
+    }
 }
 
 /// One nginx for all tests of this process, started by the first that asks.
@@ -117,19 +228,8 @@ pub fn shared() -> &'static Nginx {
         .nginx()
 }
 
-/// What it takes to run a server, once its folder is filled.
-#[derive(Debug)]
-struct Setup {
-    log: PathBuf,
-    ports: Vec<u16>,
-    /// The command that stays until the server ends.
-    foreground: Vec<String>,
-    /// The command that comes back once the server runs.
-    daemon: Vec<String>,
-}
-
 /// A port that was free may be taken until the server binds it.
-fn again_if_taken<T>(start: fn() -> io::Result<T>) -> io::Result<T> {
+fn again_if_taken<T>(start: impl Fn() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..2 {
         match start() {
             Err(error) if error.to_string().contains("ddress already in use") => {}

@@ -4,12 +4,11 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::Setup;
 use super::certificates;
+use super::instance::{Instance, Service};
+use super::passwords;
 use super::place::{self, Place};
-use super::process::Process;
 
 /// A virtual host, each on a port of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +29,30 @@ pub enum Host {
     ClientCertificate,
     /// TLS 1.3 only.
     Tls13,
+    /// Plain HTTP after the PROXY protocol's header; `/proxy-protocol` says what was in it.
+    ProxyProtocol,
+    /// The header before TLS.
+    ProxyProtocolTls,
+}
+
+impl Host {
+    fn has_tls(self) -> bool {
+        !matches!(self, Self::Http | Self::ProxyProtocol)
+    }
+
+    /// What `listen` has after the address.
+    fn listen_options(self) -> &'static str {
+        match self {
+            Self::Http => "",
+            Self::ProxyProtocol => " proxy_protocol",
+            Self::ProxyProtocolTls => " ssl proxy_protocol",
+            _ => " ssl",
+        }
+    }
 }
 
 /// Each host, its word in `nginx.conf`, and its port when that is fixed.
-const HOSTS: [(Host, &str, u16); 8] = [
+const HOSTS: [(Host, &str, u16); 10] = [
     (Host::Http, "HTTP", 28080),
     (Host::Https, "HTTPS", 28443),
     (Host::Expired, "EXPIRED", 28444),
@@ -42,6 +61,8 @@ const HOSTS: [(Host, &str, u16); 8] = [
     (Host::Tls12, "TLS12", 28447),
     (Host::ClientCertificate, "CLIENT_CERTIFICATE", 28448),
     (Host::Tls13, "TLS13", 28449),
+    (Host::ProxyProtocol, "PROXY_PROTOCOL", 28081),
+    (Host::ProxyProtocolTls, "PROXY_PROTOCOL_TLS", 28450),
 ];
 
 /// The longest path that a unix socket's address can hold.
@@ -56,28 +77,21 @@ const STATUSES: [u16; 15] = [
 /// A running nginx, ended by dropping it.
 #[derive(Debug)]
 pub struct Nginx {
-    // In this order: the process ends before its folder goes.
-    process: Process,
-    place: Place,
-    ports: [u16; 8],
+    instance: Instance,
+    ports: [u16; 10],
 }
 
 impl Nginx {
     pub(super) fn start() -> io::Result<Self> {
+        let ports: [u16; 10] = place::free_ports()?;
         let place = Place::own("nginx")?;
-        let ports: [u16; 8] = place::free_ports()?;
-        let setup = set_up(place.folder(), ports)?;
-        let process = Process::start(&setup.foreground, &setup.ports, &setup.log)?;
-        Ok(Self {
-            process,
-            place,
-            ports,
-        })
+        let instance = Instance::start(place, |folder| set_up(folder, ports))?;
+        Ok(Self { instance, ports })
     }
 
     /// The process id of its master.
     pub fn pid(&self) -> u32 {
-        self.process.pid()
+        self.instance.pid()
     }
 
     /// The URL of `path` by plain HTTP; `path` begins with a slash.
@@ -92,7 +106,7 @@ impl Nginx {
 
     /// The URL of `path` on `host`, by the name `localhost`.
     pub fn url(&self, host: Host, path: &str) -> String {
-        let scheme = if host == Host::Http { "http" } else { "https" };
+        let scheme = if host.has_tls() { "https" } else { "http" };
         format!("{scheme}://localhost:{}{path}", self.port(host))
     }
 
@@ -108,7 +122,7 @@ impl Nginx {
 
     /// A unix socket that serves what [`Host::Http`] serves; `None` if the path is too long for one.
     pub fn unix_socket(&self) -> Option<PathBuf> {
-        unix_socket(self.place.folder())
+        unix_socket(self.instance.folder())
     }
 
     /// The certificate of the authority that issued the good certificates, in PEM.
@@ -130,33 +144,33 @@ impl Nginx {
 
     /// Where a `PUT` to `/upload/{name}` is stored.
     pub fn uploaded(&self, name: &str) -> PathBuf {
-        self.place.folder().join("upload").join(name)
+        self.instance.folder().join("upload").join(name)
     }
 
     /// What it wrote to its error log so far.
     pub fn error_log(&self) -> String {
-        place::text(&self.place.folder().join("error.log"))
+        self.instance.text("error.log")
     }
 
     fn certificate(&self, name: &str) -> PathBuf {
-        certificates_folder(self.place.folder()).join(format!("{name}.pem"))
+        certificates_folder(self.instance.folder()).join(format!("{name}.pem"))
     }
 }
 
 /// The ports that `xtask servers` uses.
-pub(super) fn fixed_ports() -> [u16; 8] {
+pub(super) fn fixed_ports() -> [u16; 10] {
     HOSTS.map(|(_, _, port)| port)
 }
 
 /// Fills `folder` with configuration, certificates and an empty upload folder.
-pub(super) fn set_up(folder: &Path, ports: [u16; 8]) -> io::Result<Setup> {
+pub(super) fn set_up(folder: &Path, ports: [u16; 10]) -> io::Result<Vec<Service>> {
     let program = place::program("nginx", "nginx-light")?;
     fs::create_dir_all(folder.join("upload"))?;
     fs::create_dir_all(folder.join("temporary"))?;
     certificates::create(&certificates_folder(folder))?;
     fs::write(
         folder.join("htpasswd"),
-        format!("alice:{}\n", hash("secret")?),
+        passwords::basic(passwords::USER, "secret")?,
     )?;
     let words = words(folder, ports)?;
     fs::write(
@@ -171,7 +185,7 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 8]) -> io::Result<Setup> {
         fs::remove_file(socket)?;
     }
     let log = folder.join("error.log");
-    let daemon = [
+    let command = [
         &program.display().to_string(),
         "-p",
         &folder.display().to_string(),
@@ -179,20 +193,17 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 8]) -> io::Result<Setup> {
         &log.display().to_string(),
         "-c",
         &config.display().to_string(),
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    let mut foreground = daemon.clone();
-    foreground.extend(["-g".to_owned(), "daemon off;".to_owned()]);
-    Ok(Setup {
-        log,
+        "-g",
+        "daemon off;",
+    ];
+    Ok(vec![Service {
+        command: command.map(str::to_owned).to_vec(),
         ports: ports.to_vec(),
-        foreground,
-        daemon,
-    })
+        log,
+    }])
 }
 
-fn words(folder: &Path, ports: [u16; 8]) -> io::Result<Vec<(String, String)>> {
+fn words(folder: &Path, ports: [u16; 10]) -> io::Result<Vec<(String, String)>> {
     let content = place::content()?;
     let mut words = vec![
         // A master that runs as root would give up its rights to read a folder below /root.
@@ -219,10 +230,10 @@ fn words(folder: &Path, ports: [u16; 8]) -> io::Result<Vec<(String, String)>> {
     words.push(("LISTEN_UNIX".to_owned(), socket.unwrap_or_default()));
     let v6 = place::has_ipv6();
     for ((host, word, _), port) in HOSTS.into_iter().zip(ports) {
-        let ssl = if host == Host::Http { "" } else { " ssl" };
-        let mut listen = format!("listen 127.0.0.1:{port}{ssl};");
+        let options = host.listen_options();
+        let mut listen = format!("listen 127.0.0.1:{port}{options};");
         if v6 {
-            listen += &format!(" listen [::1]:{port}{ssl};");
+            listen += &format!(" listen [::1]:{port}{options};");
         }
         words.push((format!("LISTEN_{word}"), listen));
         words.push((format!("PORT_{word}"), port.to_string()));
@@ -244,13 +255,6 @@ fn status(code: u16) -> String {
         204 | 304 => format!("location = /status/{code} {{ return {code}; }}\n"),
         _ => format!("location = /status/{code} {{ return {code} \"status {code}\\n\"; }}\n"),
     }
-}
-
-fn hash(password: &str) -> io::Result<String> {
-    let output = Command::new("openssl")
-        .args(["passwd", "-apr1", password])
-        .output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn certificates_folder(folder: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::Kind;
 use crate::content;
 
 /// Changes whenever the content does, so that files of an older version are not used.
@@ -23,9 +24,17 @@ pub(super) struct Place {
 impl Place {
     /// A new folder for this process, `NAME-PID-COUNT`.
     pub(super) fn own(name: &str) -> io::Result<Self> {
+        Self::below(&root(), name)
+    }
+
+    /// The same where any user can reach it, for a server that changes to a user of its own.
+    pub(super) fn open(name: &str) -> io::Result<Self> {
+        Self::below(&open_root()?, name)
+    }
+
+    fn below(root: &Path, name: &str) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let root = root();
-        remove_abandoned(&root);
+        remove_abandoned(root);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = root.join(format!("{name}-{}-{count}", process::id()));
         fs::create_dir_all(&folder)?;
@@ -49,6 +58,22 @@ pub(super) fn root() -> PathBuf {
     let workspace = package.parent().unwrap_or(package);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     workspace.join(target).join("servers")
+}
+
+/// [`root`] if every user reaches it or we are not root, else a folder that all do.
+pub(super) fn open_root() -> io::Result<PathBuf> {
+    let usual = root();
+    fs::create_dir_all(&usual)?;
+    if !is_root() || everyone_reaches(&usual) {
+        return Ok(usual);
+    }
+    let folder = env::temp_dir().join(format!("sockless-servers-{}", user_id()));
+    fs::create_dir_all(&folder)?;
+    if folder.metadata()?.uid() == user_id() {
+        return Ok(folder);
+    }
+    let what = format!("{} belongs to somebody else", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 
 /// The folder with the files of [`content`], made once for all servers.
@@ -141,7 +166,8 @@ fn remove_abandoned(root: &Path) {
         let mut parts = name.to_str().unwrap_or_default().rsplitn(3, '-');
         let (count, pid) = (parts.next(), parts.next());
         let numbers = [count, pid].map(|part| part.and_then(|part| part.parse::<u32>().ok()));
-        if let ([Some(_), Some(pid)], Some("nginx" | "apache")) = (numbers, parts.next())
+        if let ([Some(_), Some(pid)], Some(kind)) = (numbers, parts.next())
+            && Kind::from_name(kind).is_some()
             && !Path::new(&format!("/proc/{pid}")).exists()
         {
             drop(fs::remove_dir_all(entry.path()));

@@ -3,11 +3,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use super::instance::Service;
 
 /// How long a server may take until its ports answer, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,18 +26,18 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `command` and waits until `ports` of 127.0.0.1 accept connections.
+    /// Starts `service` and waits until its ports accept connections.
     ///
     /// The kernel sends the server a TERM when the *thread* that started it ends, so
     /// a thread is kept for that: a test's own thread may end before the server does.
-    pub(super) fn start(command: &[String], ports: &[u16], log: &Path) -> io::Result<Self> {
+    pub(super) fn start(service: &Service) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         let (report, started) = mpsc::channel();
         let (command, output, ports, log) = (
-            command.to_vec(),
-            File::options().create(true).append(true).open(log)?,
-            ports.to_vec(),
-            log.to_owned(),
+            service.command.clone(),
+            open_log(&service.log)?,
+            service.ports.clone(),
+            service.log.clone(),
         );
         let keeper = thread::spawn(move || {
             let child = Command::new("setpriv")
@@ -43,6 +46,7 @@ impl Process {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(output)
+                .process_group(0)
                 .spawn();
             let mut child = match child {
                 Ok(child) => child,
@@ -133,24 +137,53 @@ pub(super) fn with_log(error: &io::Error, log: &Path) -> io::Error {
     )
 }
 
-/// The process in `pid_file`, if it lives and its command line names `mark`.
+/// The processes in `pid_file` that live and whose command line or current folder is in `folder`.
 ///
-/// The mark makes sure that a number which was reused by a stranger is left alone.
-pub(super) fn running(pid_file: &Path, mark: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
-    let command = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).ok()?;
-    let mark = mark.as_os_str().as_encoded_bytes();
-    command
-        .windows(mark.len())
-        .any(|part| part == mark)
-        .then_some(pid)
+/// The folder makes sure that a number which was reused by a stranger is left alone.
+pub(super) fn running(pid_file: &Path, folder: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(pid_file).unwrap_or_default();
+    let pids = text.lines().filter_map(|line| line.parse().ok());
+    pids.filter(|pid: &u32| {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let command = fs::read(process.join("cmdline")).unwrap_or_default();
+        let mark = folder.as_os_str().as_encoded_bytes();
+        command.windows(mark.len()).any(|part| part == mark)
+            || fs::read_link(process.join("cwd")).is_ok_and(|found| found == folder)
+    })
+    .collect()
 }
 
-/// Asks a process to end and waits until it has; it is killed if it takes too long.
+/// Starts `service` in `folder` and does not end it: it outlives our process.
+pub(super) fn leave_running(service: &Service, folder: &Path) -> io::Result<u32> {
+    let mut child = Command::new(&service.command[0])
+        .args(&service.command[1..])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(open_log(&service.log)?)
+        .process_group(0)
+        .spawn()?;
+    wait_for_ports(&service.ports, || {
+        child.try_wait().is_ok_and(|end| end.is_none())
+    })
+    .map_err(|error| with_log(&error, &service.log))?;
+    Ok(child.id())
+}
+
+/// Its output goes there too, even if an earlier process of the same server wrote it.
+fn open_log(log: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(log)
+}
+
+/// Asks a process to end and waits until it and what it started has; kills what takes too long.
+///
+/// Each server leads a process group of its own, named by its pid.
 pub(super) fn terminate(pid: u32, gone: impl FnMut() -> bool) {
-    signal(pid, "TERM");
-    if wait_until("it does not end", gone).is_err() {
-        signal(pid, "KILL");
+    signal(&pid.to_string(), "TERM");
+    let ended = wait_until("it does not end", gone)
+        .and_then(|()| wait_until("its children do not end", || !has_members(pid)));
+    if ended.is_err() {
+        signal(&format!("-{pid}"), "KILL");
     }
 }
 
@@ -160,9 +193,26 @@ fn end(child: &mut Child) {
     drop(child.wait());
 }
 
+/// Whether a process group has members other than zombies, which only their parent can end.
+fn has_members(group: u32) -> bool {
+    let group = group.to_string();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut stats = processes.filter_map(|entry| fs::read(entry.path().join("stat")).ok());
+    stats.any(|stat| {
+        // The name before the last parenthesis may contain anything.
+        let stat = String::from_utf8_lossy(&stat);
+        let mut fields = stat
+            .rsplit_once(") ")
+            .map_or("", |(_, fields)| fields)
+            .split(' ');
+        let (state, of_group) = (fields.next(), fields.nth(1));
+        state != Some("Z") && of_group == Some(group.as_str())
+    })
+}
+
 /// By the shell's own `kill`, which every system has, instead of an unsafe call.
-fn signal(pid: u32, name: &str) {
-    let command = format!("kill -{name} {pid}");
+fn signal(target: &str, name: &str) {
+    let command = format!("kill -{name} {target}");
     drop(
         Command::new("sh")
             .args(["-c", &command])

@@ -21,10 +21,15 @@ const MACROS: &[&str] = &[
     concat!("#[", "ignore"),
 ];
 
-/// The owned buffer, the engines underneath, and the C interface. Besides these,
+/// The owned buffer, the engines underneath, the C interface, and what measures them. Besides these,
 /// integration tests and examples may: to count allocations takes an allocator, and a
 /// program with an io_uring of its own submits to it.
-const UNSAFE: &[&str] = &["crates/core/src/buf/", "crates/drivers/", "crates/capi/"];
+const UNSAFE: &[&str] = &[
+    "crates/core/src/buf/",
+    "crates/drivers/",
+    "crates/capi/",
+    "bench/",
+];
 
 /// Paths of one machine, which mean nothing on another.
 pub(super) fn machine_paths(files: &[File]) -> Vec<String> {

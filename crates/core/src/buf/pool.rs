@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Buf;
 use super::block::Block;
 
-/// Sizes of recycled blocks, in bytes. The largest holds sixteen full TLS records
-/// (16 * (16384 + 22)), so that a bulk download seldom cuts a record in two.
-const SIZES: [usize; 4] = [2048, 16 * 1024 + 512, 64 * 1024, 264 * 1024];
+/// Sizes of recycled blocks, in bytes. The largest holds a bulk receive of 256 KiB
+/// behind the beginning of a TLS record (at most 16384 + 256 + 5), which travels along.
+const SIZES: [usize; 4] = [2048, 16 * 1024 + 512, 64 * 1024, 273 * 1024];
 
 /// Keeps and hands out buffers; cheap to clone, all clones share the same memory.
 ///

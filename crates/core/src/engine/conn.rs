@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::filter::{Cx, Phase};
 use crate::stack::{Driven, Pumped, Stack};
 use crate::timers::Alarm;
-use crate::{Buf, ConnId, Endpoint, Error, Route};
+use crate::{Buf, ConnId, Culprit, Endpoint, Error, Fault, Reason, Route};
 
 pub(super) struct Conn {
     pub(super) route: Arc<Route>,
@@ -167,6 +167,12 @@ impl Engine {
             .is_some_and(|socket| self.sockets.pending(socket, Kind::Send).is_some());
         let unsent = sending || !conn.stack.net_out().is_empty();
         match pumped {
+            Pumped::Failed(error) if error.culprit() == Culprit::Transport => {
+                let what = format!("the request could not be sent to its end: {}", error.what());
+                let fault =
+                    Fault::new(Culprit::Transport, Reason::Send, what).remedy(super::io::BROKEN);
+                Pumped::Failed(fault.source(error).at("socket"))
+            }
             Pumped::Failed(error) => Pumped::Failed(error),
             Pumped::Finished { .. } if unsent && conn.send_error.is_none() => Pumped::Blocked,
             pumped => conn.send_error.take().map_or(pumped, Pumped::Failed),
@@ -174,7 +180,7 @@ impl Engine {
     }
 
     pub(super) fn pump(&mut self, key: u64) -> Pumped {
-        let (now, wall) = (self.now, self.wall_now());
+        let (now, wall) = (self.now, self.wall);
         let Some(conn) = self.conns.get_mut(key) else {
             return Pumped::Blocked;
         };

@@ -3,14 +3,17 @@
 use core::hash::{BuildHasher, Hasher};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::DefaultHasher;
+use std::sync::Arc;
 
 use crate::slab::Slab;
-use crate::{Key, Limits};
+use crate::{Key, Limits, Route};
 
 /// Keyed by everything that makes a connection different; never searched.
 pub(super) struct Hosts {
     by_key: HashMap<Key, u64, Seeded>,
     hosts: Slab<Host>,
+    /// The route that was entered last, and its host's entry.
+    last: Option<(Arc<Route>, u64)>,
     /// Waiting transfers that should ask as soon as there is a place: the first of each
     /// host that could have one more connection, and who waits for the bound on all.
     queue: BTreeSet<(u64, u64)>,
@@ -68,6 +71,7 @@ impl Hosts {
         Self {
             by_key: HashMap::with_hasher(Seeded(seed)),
             hosts: Slab::default(),
+            last: None,
             queue: BTreeSet::new(),
             idle: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -78,8 +82,23 @@ impl Hosts {
         }
     }
 
+    /// The entry of a route's key; held until [`Hosts::leave`]. Most transfers go where the
+    /// one before went, and need no key to be hashed.
+    pub(super) fn enter_route(&mut self, route: &Arc<Route>) -> u64 {
+        if let Some((last, id)) = &self.last
+            && Arc::ptr_eq(last, route)
+            && let Some(host) = self.hosts.get_mut(*id)
+        {
+            host.users += 1;
+            return *id;
+        }
+        let id = self.enter(&route.key);
+        self.last = Some((Arc::clone(route), id));
+        id
+    }
+
     /// The entry of a key; held until [`Hosts::leave`].
-    pub(super) fn enter(&mut self, key: &Key) -> u64 {
+    fn enter(&mut self, key: &Key) -> u64 {
         if let Some(id) = self.by_key.get(key)
             && let Some(host) = self.hosts.get_mut(*id)
         {
@@ -438,5 +457,24 @@ mod tests {
         assert_eq!(hosts.by_key.len(), 1);
         hosts.closed(a);
         assert_eq!(hosts.by_key.len(), 0);
+    }
+
+    #[test]
+    fn the_last_route_is_found_again_unless_its_entry_was_forgotten() {
+        let mut hosts = hosts(0, 0);
+        let route = |host| {
+            let (key, recipe) = (key(host), Box::new(crate::Plain));
+            Arc::new(Route { key, recipe })
+        };
+        let (a, same, b) = (route("a"), route("a"), route("b"));
+        let first = hosts.enter_route(&a);
+        assert_eq!(hosts.enter_route(&a), first);
+        assert_eq!(hosts.enter_route(&same), first, "the key counts");
+        assert_ne!(hosts.enter_route(&b), first);
+        assert_eq!(hosts.enter_route(&a), first);
+        (0..4).for_each(|_| hosts.leave(first));
+        assert_eq!(hosts.by_key.len(), 1, "nobody uses it any more");
+        let again = hosts.enter_route(&a);
+        assert_eq!((hosts.enter_route(&same), hosts.by_key.len()), (again, 2));
     }
 }

@@ -15,7 +15,8 @@ use crate::{
 const MAX_SEND: usize = 512 * 1024;
 
 /// What helps when a connection breaks.
-const BROKEN: &str = "try again; if it stays so, the peer or something on the way refuses it";
+pub(super) const BROKEN: &str =
+    "try again; if it stays so, the peer or something on the way refuses it";
 
 impl Engine {
     /// Looks at an operation that has come back.

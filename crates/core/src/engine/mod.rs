@@ -104,7 +104,7 @@ pub struct Engine {
     limits: Limits,
     pool: Pool,
     now: Instant,
-    started: Instant,
+    /// The wall clock at `now`.
     wall: SystemTime,
     transfers: Slab<Transfer>,
     conns: Slab<Conn>,
@@ -145,7 +145,6 @@ impl Engine {
             hosts: Hosts::new(&limits, seed),
             limits: limits.usable(),
             now,
-            started: now,
             wall,
             transfers: Slab::default(),
             conns: Slab::default(),
@@ -172,7 +171,7 @@ impl Engine {
     ) -> TransferId {
         self.sequence += 1;
         let rank = transfer::rank(self.sequence, options.priority);
-        let host = self.hosts.enter(&route.key);
+        let host = self.hosts.enter_route(&route);
         let transfer = Transfer::new(route, host, exchange, options, rank, self.now, &self.limits);
         let id = self.transfers.insert(transfer);
         // Not at once: an idle connection may have ended, or have spoken out of turn,
@@ -424,11 +423,10 @@ impl Engine {
 
     fn advance(&mut self, now: Instant) {
         // A clock that jumps back must not undo timeouts.
-        self.now = self.now.max(now);
-    }
-
-    fn wall_now(&self) -> SystemTime {
-        self.wall + self.now.duration_since(self.started)
+        if now > self.now {
+            self.wall += now - self.now;
+            self.now = now;
+        }
     }
 
     fn wake(&mut self, sleeper: Sleeper) {

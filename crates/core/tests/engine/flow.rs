@@ -328,3 +328,46 @@ fn the_same_script_gives_the_same_outputs() {
     };
     assert_eq!(run(), run());
 }
+
+/// An answer that overtakes the body, which is in flight.
+fn overtaken() -> (World, sockless_core::TransferId) {
+    let mut world = World::plain();
+    let mut toy = Toy::put(10);
+    toy.insists = true;
+    let id = world.add(toy);
+    world.finish_op("connect", Ok(0));
+    world.send();
+    let body = Buf::from(&pattern(0, 10)[..]);
+    world.engine.send_body(id, body).expect("it was asked for");
+    world.settle();
+    world.recv(&toy::answer(5));
+    assert_eq!(world.body(id), pattern(0, 5));
+    assert!(!world.ended(id), "the body is not sent yet");
+    (world, id)
+}
+
+#[test]
+fn an_answer_is_not_the_end_while_the_body_is_on_its_way() {
+    let (mut world, id) = overtaken();
+    assert_eq!(world.send_some(4), pattern(0, 4));
+    assert!(!world.ended(id));
+    assert_eq!(world.send(), pattern(4, 10));
+    assert!(world.outcome(id).is_ok());
+    assert_eq!(world.engine.stats().idle, 1, "it may serve another one");
+}
+
+#[test]
+fn a_body_that_cannot_be_sent_after_its_answer_is_a_failure() {
+    for reset_first in [false, true] {
+        let (mut world, id) = overtaken();
+        if reset_first {
+            world.finish_op("recv", Err(failure()));
+            assert!(!world.ended(id), "what is in flight may still arrive");
+        }
+        world.finish_op("send", Err(failure()));
+        assert_eq!(world.reason(id), Reason::Send);
+        assert!(world.outcome(id).as_ref().unwrap_err().remedy().is_some());
+        world.tidy();
+        world.assert_empty();
+    }
+}

@@ -9,6 +9,8 @@ pub(crate) struct Toy {
     pub(crate) answer: usize,
     pub(crate) body: usize,
     pub(crate) reusable: bool,
+    /// The answer is not the end before the body is sent.
+    pub(crate) insists: bool,
     /// A deadline that it never moves: the engine must not run in circles for it.
     pub(crate) deadline: Option<Instant>,
     wrote: bool,
@@ -41,6 +43,7 @@ impl Toy {
             answer,
             body: 0,
             reusable: true,
+            insists: false,
             deadline: None,
             wrote: false,
             body_sent: 0,
@@ -118,6 +121,10 @@ impl Exchange for Toy {
         self.ask(&mut io, cx)?;
         self.hear(&mut io)?;
         if self.head && self.got == self.answer {
+            let sent = self.body_sent == self.body && io.to_peer.is_empty();
+            if self.insists && !sent {
+                return Ok(Turn::Blocked);
+            }
             let reusable = self.reusable && self.body_sent == self.body;
             return Ok(Turn::Finished { reusable });
         }
@@ -139,6 +146,10 @@ impl Exchange for Toy {
         } else {
             0
         }
+    }
+
+    fn only_sends(&self) -> bool {
+        self.insists && self.head && self.got == self.answer
     }
 
     fn awaits_answer(&self) -> bool {

@@ -3,15 +3,19 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "tests own files, clocks and processes"
+    reason = "tests own sockets, files, clocks and processes"
 )]
+
+mod abandoned;
+mod proxies;
+mod ssh;
 
 use std::path::Path;
 use std::process::Command;
 
 use sockless_tests::content;
 use sockless_tests::faults;
-use sockless_tests::servers::{Host, Servers, shared};
+use sockless_tests::servers::{Host, PASSWORD, Servers, USER, shared};
 
 /// Runs curl and gives its exit code and what it printed.
 fn curl(args: &[&str]) -> (i32, Vec<u8>) {
@@ -230,6 +234,25 @@ fn apache_serves_the_same_files() {
             "{url}: {head}"
         );
     }
+}
+
+#[test]
+fn apache_asks_for_passwords() {
+    let running = Servers::start(&["apache"]).expect("it starts");
+    let apache = running.apache();
+    let login = format!("{USER}:{PASSWORD}");
+    let status = |args: &[&str], url: &str| {
+        let fixed = ["-o", "/dev/null", "-w", "%{http_code}", url];
+        text(&[&fixed, args].concat())
+    };
+    for (option, path) in [("--basic", "/basic/1k"), ("--digest", "/digest/1k")] {
+        let url = apache.http_url(path);
+        assert_eq!(status(&[option, "-u", &login], &url), "200", "{path}");
+        assert_eq!(status(&[option, "-u", "alice:x"], &url), "401", "{path}");
+        assert_eq!(status(&[], &url), "401", "{path}");
+    }
+    let digest = apache.http_url("/digest/1k");
+    assert_eq!(status(&["--basic", "-u", &login], &digest), "401");
 }
 
 #[test]

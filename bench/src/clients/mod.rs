@@ -1,0 +1,112 @@
+//! The clients, each in a process of its own: what they are given and who they are.
+
+mod bare;
+#[cfg(feature = "curl")]
+mod curl;
+#[cfg(feature = "hyper")]
+mod hyper;
+mod ours;
+mod scripted;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::measure::{self, CLIENT_CORE};
+
+/// What a client has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    pub url: String,
+    /// Trusted by those that speak TLS, in PEM.
+    pub ca: PathBuf,
+    /// Requests in all.
+    pub count: usize,
+    pub connections: usize,
+    /// The highest low-water mark, in bytes; 1: none.
+    pub min: usize,
+    /// Receive buffer where a client lets one choose, in bytes; 0: its default.
+    pub buffer: usize,
+}
+
+impl Task {
+    /// From the words that [`Task::words`] made.
+    fn parse(words: &[String]) -> Self {
+        let mut task = Self::default();
+        for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
+            let number = value.parse().unwrap_or(0);
+            match name {
+                "url" => value.clone_into(&mut task.url),
+                "ca" => task.ca = value.into(),
+                "count" => task.count = number,
+                "connections" => task.connections = number,
+                "min" => task.min = number,
+                "buffer" => task.buffer = number,
+                _ => {}
+            }
+        }
+        task
+    }
+
+    pub fn words(&self) -> Vec<String> {
+        vec![
+            format!("url={}", self.url),
+            format!("ca={}", self.ca.display()),
+            format!("count={}", self.count),
+            format!("connections={}", self.connections),
+            format!("min={}", self.min),
+            format!("buffer={}", self.buffer),
+        ]
+    }
+
+    fn is_tls(&self) -> bool {
+        self.url.starts_with("https:")
+    }
+
+    /// `host:port` and path of the URL, which always has a port.
+    fn place(&self) -> (&str, &str) {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let at = rest.find('/').unwrap_or(rest.len());
+        rest.split_at(at)
+    }
+
+    fn address(&self) -> io::Result<std::net::SocketAddr> {
+        let (place, _) = self.place();
+        place.parse().map_err(io::Error::other)
+    }
+
+    /// A request's bytes, as plain as those of a hand-written loop.
+    fn request(&self, close: bool) -> Vec<u8> {
+        let (host, path) = self.place();
+        let close = if close { "Connection: close\r\n" } else { "" };
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n{close}\r\n"
+        )
+        .into_bytes()
+    }
+}
+
+/// The child process: does one task and prints what it took.
+///
+/// # Errors
+/// What the client says.
+pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
+    measure::bind_to(CLIENT_CORE);
+    measure::raise_file_limit();
+    let task = Task::parse(words);
+    let figures = match client {
+        "uring" | "blocking" => ours::run(client, work, &task),
+        "scripted" => scripted::run(&task),
+        "bare" => bare::run(work, &task),
+        #[cfg(feature = "curl")]
+        "curl" => curl::run(work, &task),
+        #[cfg(feature = "hyper")]
+        "hyper" => hyper::run(work, &task),
+        _ => Err(io::Error::other("this client is not built in")),
+    };
+    measure::print(&figures.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn unknown(work: &str) -> io::Error {
+    io::Error::other(format!("this client cannot do {work}"))
+}

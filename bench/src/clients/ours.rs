@@ -1,0 +1,123 @@
+//! sockless, by its `Session` and the loop that comes with it.
+
+use std::io;
+use std::time::{Instant, SystemTime};
+
+use sockless::drivers::{Blocking, Uring};
+use sockless::{Config, Driver, Event, Request, Session, tls};
+
+use super::{Task, unknown};
+use crate::measure::{self, Figures};
+
+/// Connections that are opened together where many are wanted: a server's queue of
+/// connections that it has not accepted yet is short.
+const BATCH: usize = 250;
+
+pub(super) fn run(driver: &str, work: &str, task: &Task) -> io::Result<Figures> {
+    let mut driver: Box<dyn Driver> = match driver {
+        "uring" => Box::new(Uring::new()?),
+        _ => Box::new(Blocking::new()?),
+    };
+    let driver = driver.as_mut();
+    match work {
+        "download" | "small" | "handshakes" => {
+            let mut submitted = 0;
+            let mut figures = measure::timed(|| {
+                submitted = requests(driver, task, work == "handshakes")?;
+                Ok(())
+            })?;
+            figures.insert("receives".to_owned(), submitted as f64);
+            Ok(figures)
+        }
+        "idle" => idle(driver, task),
+        _ => Err(unknown(work)),
+    }
+}
+
+fn session(task: &Task, resumption: usize) -> io::Result<Session> {
+    let mut config = Config::default();
+    config.limits.connections = task.connections.max(1);
+    config.limits.idle_connections = task.connections.max(1);
+    if task.min > 0 {
+        config.limits.max_min = task.min;
+    }
+    if task.is_tls() {
+        let mut roots = tls::Roots::empty();
+        let pem = std::fs::read(&task.ca)?;
+        roots
+            .add_pem(&pem)
+            .map_err(|fault| io::Error::other(fault.at("tls")))?;
+        let settings = tls::Config::new(roots)
+            .alpn(["http/1.1"])
+            .resumption(resumption);
+        config = config.with_tls(settings).map_err(io::Error::other)?;
+    }
+    Session::new(config, Instant::now(), SystemTime::now(), 1).map_err(io::Error::other)
+}
+
+/// `count` requests on as many connections as the task says, each one's next request
+/// after its last; `fresh`: each on a new connection, which ends with it. Gives the
+/// number of operations that were submitted.
+fn requests(driver: &mut dyn Driver, task: &Task, fresh: bool) -> io::Result<u64> {
+    let count = task.count.max(1);
+    let mut session = session(task, if fresh { 0 } else { 256 })?;
+    let request = Request::get(&task.url)
+        .map_err(io::Error::other)?
+        .options(|options| options.forbid_reuse = fresh);
+    let first = count.min(task.connections.max(1));
+    for _ in 0..first {
+        session
+            .start(driver.now(), request.clone())
+            .map_err(io::Error::other)?;
+    }
+    let mut left = count - first;
+    let (mut bytes, mut failure) = (0, None);
+    sockless::run(&mut session, driver, |session, _, event| match event {
+        Event::Data(piece) => bytes += piece.len(),
+        Event::Done {
+            outcome: Ok(()), ..
+        } if left > 0 => {
+            left -= 1;
+            let started = session.start(Instant::now(), request.clone());
+            failure = failure.take().or(started.err());
+        }
+        Event::Done { outcome, .. } => failure = failure.take().or(outcome.err()),
+        _ => {}
+    })?;
+    match failure {
+        Some(error) => Err(io::Error::other(error)),
+        None if bytes == 0 => Err(io::Error::other("no byte of body came")),
+        None => Ok(session.stats().submitted),
+    }
+}
+
+/// Memory that a kept connection takes: by the slope between a few of them and all.
+fn idle(driver: &mut dyn Driver, task: &Task) -> io::Result<Figures> {
+    let mut session = session(task, 256)?;
+    let request = Request::get(&task.url)
+        .map_err(io::Error::other)?
+        .options(|options| options.fresh_connection = true);
+    let open = |session: &mut Session, driver: &mut dyn Driver| {
+        for _ in 0..BATCH {
+            session
+                .start(driver.now(), request.clone())
+                .map_err(io::Error::other)?;
+        }
+        sockless::run(session, driver, |_, _, _| {})
+    };
+    // What all connections share is there after the first ones.
+    open(&mut session, driver)?;
+    let (live, resident) = (measure::live_bytes(), measure::resident_bytes());
+    let before = session.stats().idle;
+    while session.stats().idle < task.connections {
+        open(&mut session, driver)?;
+    }
+    let more = (session.stats().idle - before) as f64;
+    let mut figures = Figures::new();
+    figures.insert("live".to_owned(), (measure::live_bytes() - live) / more);
+    figures.insert(
+        "resident".to_owned(),
+        (measure::resident_bytes() - resident) / more,
+    );
+    Ok(figures)
+}

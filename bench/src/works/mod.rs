@@ -1,0 +1,122 @@
+//! The benchmarks: what each client is asked to do, and where the bars are.
+
+mod download;
+mod engine;
+mod handshakes;
+mod idle;
+mod instructions;
+mod oneshot;
+mod small;
+
+use std::fs::File;
+use std::sync::OnceLock;
+
+use sockless_tests::servers::{Host, Nginx, Running, Servers};
+
+use crate::clients::Task;
+use crate::measure::{Contender, Figures, race};
+use crate::report::Section;
+
+type Work = fn(&Bench) -> Result<Section, String>;
+
+/// By the names that the command line knows.
+pub const ALL: &[(&str, Work)] = &[
+    ("download", download::run),
+    ("small", small::run),
+    ("instructions", instructions::run),
+    ("handshakes", handshakes::run),
+    ("idle", idle::run),
+    ("engine", engine::run),
+    ("oneshot", oneshot::run),
+];
+
+/// The file that is downloaded, in bytes.
+pub const LARGE: u64 = 1 << 30;
+
+/// What the benchmarks share.
+pub struct Bench {
+    pub rounds: usize,
+    server: OnceLock<Result<Running, String>>,
+}
+
+impl Bench {
+    pub fn new(rounds: usize) -> Self {
+        Self {
+            rounds,
+            server: OnceLock::new(),
+        }
+    }
+
+    /// One nginx for all, started by the first that needs it.
+    fn nginx(&self) -> Result<&Nginx, String> {
+        let server = self.server.get_or_init(|| {
+            let running = Servers::start(&["nginx"]).map_err(|error| format!("nginx: {error}"))?;
+            // Holes cost no disk, and the server reads them like any other bytes.
+            File::create(running.nginx().uploaded("large"))
+                .and_then(|file| file.set_len(LARGE))
+                .map_err(|error| format!("the file to download: {error}"))?;
+            Ok(running)
+        });
+        server.as_ref().map(Running::nginx).map_err(Clone::clone)
+    }
+
+    /// A task at a path of that host.
+    fn task(&self, host: Host, path: &str) -> Result<Task, String> {
+        let nginx = self.nginx()?;
+        Ok(Task {
+            // By address: a name would be looked up, and tried at two addresses.
+            url: nginx.url(host, path).replacen("localhost", "127.0.0.1", 1),
+            ca: nginx.ca_pem(),
+            ..Task::default()
+        })
+    }
+}
+
+fn contender(label: &str, client: &'static str, work: &str, task: &Task) -> Contender {
+    Contender {
+        label: label.to_owned(),
+        client,
+        work: work.to_owned(),
+        args: task.words(),
+    }
+}
+
+/// Races them, notes who failed, and gives what the others took.
+fn results(
+    bench: &Bench,
+    section: &mut Section,
+    all: &[Contender],
+) -> Vec<(String, Option<Figures>)> {
+    let mut found = Vec::new();
+    for (contender, result) in all.iter().zip(race(bench.rounds, all)) {
+        let figures = match result {
+            Ok(figures) => Some(figures),
+            Err(error) => {
+                section
+                    .missing
+                    .push(format!("{}: {error}", contender.label));
+                None
+            }
+        };
+        found.push((contender.label.clone(), figures));
+    }
+    found
+}
+
+/// A figure of the contender with that label.
+fn figure(found: &[(String, Option<Figures>)], label: &str, name: &str) -> Option<f64> {
+    let (_, figures) = found.iter().find(|(have, _)| have == label)?;
+    figures.as_ref()?.get(name).copied()
+}
+
+/// The smaller of two, where there are two.
+fn least(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn ratio(of: Option<f64>, to: Option<f64>) -> Option<f64> {
+    Some(of? / to?)
+}

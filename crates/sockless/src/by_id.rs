@@ -1,0 +1,33 @@
+//! Maps by the engine's own ids, without a hash that withstands chosen keys: nobody
+//! outside chooses these.
+
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+
+use sockless_core::TransferId;
+
+pub(crate) type ById<T> = HashMap<TransferId, T, BuildHasherDefault<IdHasher>>;
+
+/// One multiplication: an id is a slot and its generation, unique in its engine.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // Fibonacci hashing; the rotation brings the well-mixed upper half to where
+        // the table looks.
+        self.0 = (self.0 ^ id)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_right(32);
+    }
+}
