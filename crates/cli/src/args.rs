@@ -1,5 +1,9 @@
 //! The options: curl's names and meanings.
 
+mod auth;
+mod proxy;
+mod tls;
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,12 +11,16 @@ use std::time::Duration;
 
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
+pub(crate) use auth::AuthArgs;
+pub(crate) use proxy::ProxyArgs;
+pub(crate) use tls::TlsArgs;
+
 /// One group of options with its URLs; `--next` begins another one.
 #[derive(Clone, Debug, Default, Parser)]
 #[command(
     name = "sockless",
     about = "Transfers URLs on completion engines, with curl's options and exit codes",
-    override_usage = "sockless [options] URL...\n       sockless demo",
+    override_usage = "sockless [options] URL...\n       sockless [options] --tunnel HOST:PORT\n       sockless demo",
     args_override_self = true,
     infer_long_args = true,
     disable_version_flag = true,
@@ -30,6 +38,10 @@ pub(crate) struct Args {
     pub(crate) output: OutputArgs,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
@@ -133,9 +145,6 @@ pub(crate) struct RequestArgs {
     /// Cookies to send, as NAME=VALUE; ...
     #[arg(short = 'b', long, value_name = "DATA")]
     pub(crate) cookie: Vec<String>,
-    /// Basic credentials to send
-    #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
-    pub(crate) user: Option<String>,
     /// Follow redirects
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
@@ -160,39 +169,6 @@ pub(crate) struct RequestArgs {
     /// Take {} and [] in URLs as they are
     #[arg(short = 'g', long)]
     pub(crate) globoff: bool,
-}
-
-/// Who is believed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
-#[command(next_help_heading = "TLS")]
-pub(crate) struct TlsArgs {
-    /// Believe whoever answers
-    #[arg(short = 'k', long)]
-    pub(crate) insecure: bool,
-    /// Trust the authorities in this PEM file, and no others
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
-    /// Trust the authorities in this folder's PEM files, and no others
-    #[arg(long, value_name = "DIR")]
-    pub(crate) capath: Option<PathBuf>,
-    /// Trust the system's authorities
-    #[arg(long)]
-    pub(crate) ca_native: bool,
-    /// Client certificate chain (PEM)
-    #[arg(short = 'E', long, value_name = "FILE")]
-    pub(crate) cert: Option<PathBuf>,
-    /// The client certificate's private key (PEM)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// TLS 1.2 or later (the default)
-    #[arg(long = "tlsv1.2")]
-    pub(crate) tlsv1_2: bool,
-    /// TLS 1.3 or later
-    #[arg(long = "tlsv1.3")]
-    pub(crate) tlsv1_3: bool,
-    /// The highest version: 1.2, 1.3 or default
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) tls_max: Option<String>,
 }
 
 /// How it gets there, and how long it may take.
@@ -462,6 +438,18 @@ mod tests {
     fn the_last_of_a_repeated_option_wins() {
         let args = parse("-s -s -m 1 -m 3 u");
         assert_eq!(args.connection.max_time, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn the_last_hop_is_the_one_that_is_given_last() {
+        let args = parse("-x http://a --socks5 b:1 --proxy-digest --proxy-basic u");
+        assert_eq!(args.proxy.proxy, None);
+        assert_eq!(args.proxy.socks5.as_deref(), Some("b:1"));
+        assert!(args.proxy.proxy_basic && !args.proxy.proxy_digest);
+        let none = ["sockless", "--socks4", "b:1", "-x", "", "u"].map(OsString::from);
+        let none = Args::parse_group(none.into()).expect("good options");
+        assert_eq!(none.proxy.proxy.as_deref(), Some(""));
+        assert_eq!(none.proxy.socks4, None);
     }
 
     #[test]

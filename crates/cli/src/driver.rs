@@ -2,14 +2,13 @@
 
 use std::io;
 
-use sockless::Driver;
-use sockless::drivers::Blocking;
+use sockless::drivers::{Blocking, Wakeable};
 
 use crate::report::{Failure, code};
 
 /// A driver, and why it is not the one that would be best here.
 pub(crate) struct Chosen {
-    pub(crate) driver: Box<dyn Driver>,
+    pub(crate) driver: Box<dyn Wakeable>,
     pub(crate) instead: Option<String>,
 }
 
@@ -64,18 +63,18 @@ pub(crate) const NAMES: &str = if cfg!(target_os = "linux") {
 };
 
 #[cfg(target_os = "linux")]
-fn uring() -> io::Result<Box<dyn Driver>> {
+fn uring() -> io::Result<Box<dyn Wakeable>> {
     Ok(Box::new(sockless::drivers::Uring::new()?))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn uring() -> io::Result<Box<dyn Driver>> {
+fn uring() -> io::Result<Box<dyn Wakeable>> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "io_uring is Linux's",
     ))
 }
 
-fn blocking() -> io::Result<Box<dyn Driver>> {
+fn blocking() -> io::Result<Box<dyn Wakeable>> {
     Ok(Box::new(Blocking::new()?))
 }

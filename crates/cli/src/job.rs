@@ -5,13 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockless::{Body, Redirects, Request};
+use sockless::{Auth, Body, Proxies, Redirects, Request, Timeouts};
 
-use crate::args::{Args, DataKind, Target};
+use crate::args::{Args, ConnectionArgs, DataKind, Target};
 use crate::data;
 use crate::fields::Fields;
 use crate::glob::{self, Expanded};
+use crate::netrc::Netrc;
 use crate::output::Place;
+use crate::proxy;
 use crate::report::{Failure, code};
 use crate::source::{Source, is_stdin};
 
@@ -30,8 +32,16 @@ pub(crate) struct Job {
     pub(crate) place: Place,
     pub(crate) method: String,
     payload: Payload,
+    parties: Rc<Parties>,
     /// Its place on the command line, from 0.
     pub(crate) number: usize,
+}
+
+/// Who stands between, and who we are: what the files and the environment say of it.
+#[derive(Debug)]
+struct Parties {
+    proxies: Proxies,
+    netrc: Option<Netrc>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +66,10 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
     check(&args)?;
     let data = data::collect(&args.order.data)?;
     let has_data = !args.order.data.is_empty();
+    let parties = Rc::new(Parties {
+        proxies: proxy::proxies(&args, &proxy::environment)?,
+        netrc: netrc(&args)?,
+    });
     let args = Rc::new(args);
     let memory: Option<Arc<[u8]>> = (has_data && !args.request.get).then(|| data.as_slice().into());
     let mut jobs = Vec::new();
@@ -83,6 +97,7 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
                 place,
                 method,
                 payload,
+                parties: Rc::clone(&parties),
                 number,
             });
         }
@@ -91,6 +106,21 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
         return Err(Failure::usage("no URL; try sockless --help"));
     }
     Ok(jobs)
+}
+
+/// The file with logins, if one is wanted. Only a file that was named has to be there.
+fn netrc(args: &Args) -> Result<Option<Netrc>, Failure> {
+    let auth = &args.auth;
+    if let Some(path) = &auth.netrc_file {
+        let absent = auth.netrc_optional && !path.exists();
+        return (!absent).then(|| Netrc::read(path)).transpose();
+    }
+    if !auth.netrc && !auth.netrc_optional {
+        return Ok(None);
+    }
+    let home = proxy::environment("HOME").map(|home| Path::new(&home).join(".netrc"));
+    let path = home.filter(|path| path.exists());
+    path.map(|path| Netrc::read(&path)).transpose()
 }
 
 fn check(args: &Args) -> Result<(), Failure> {
@@ -261,10 +291,7 @@ impl Job {
         if source.as_ref().is_some_and(Source::is_rewindable) {
             request = request.rewindable_body();
         }
-        if let Some(user) = &self.args.request.user {
-            let (user, password) = user.split_once(':').unwrap_or((user, ""));
-            request = request.basic(user, password);
-        }
+        request = self.introduced(request);
         for (name, value) in fields.finish() {
             request = request.header(&name, value).map_err(of)?;
         }
@@ -314,6 +341,57 @@ impl Job {
         }
     }
 
+    /// Says who we are, to the server and to proxies.
+    fn introduced(&self, mut request: Request) -> Request {
+        let options = &self.args.auth;
+        if let Some(auth) = self.auth() {
+            request = request.auth(auth);
+        }
+        if options.digest {
+            request = request.map_auth(Auth::digest);
+        } else if options.anyauth {
+            request = request.map_auth(Auth::any);
+        }
+        if let Some(token) = &options.oauth2_bearer {
+            request = request.auth(Auth::bearer(token));
+        }
+        let url = url::Url::parse(&self.url).ok();
+        let host = url.as_ref().and_then(url::Url::host_str);
+        let port = url.as_ref().and_then(url::Url::port_or_known_default);
+        let (host, port) = (host.unwrap_or_default(), port.unwrap_or(80));
+        if let Some(header) = proxy::header(&self.args.proxy, host, port) {
+            request = request.proxy_header(header);
+        }
+        request.proxies(self.parties.proxies.clone())
+    }
+
+    /// What `-u` says, or the file; `None`: what the URL says.
+    fn auth(&self) -> Option<Auth> {
+        if let Some(user) = &self.args.auth.user {
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            return Some(Auth::password(user, password));
+        }
+        let netrc = self.parties.netrc.as_ref()?;
+        let url = url::Url::parse(&self.url).ok()?;
+        let host = url.host_str()?.trim_matches(['[', ']']);
+        let optional = self.args.auth.netrc_optional;
+        let user = Some(url.username()).filter(|user| optional && !user.is_empty());
+        if optional && url.password().is_some() {
+            return None;
+        }
+        let (user, password) = netrc.login(host, user)?;
+        Some(Auth::password(user, password))
+    }
+
+    /// Whether that error is about the name of a proxy.
+    pub(crate) fn is_proxy_name(&self, error: &sockless::Error) -> bool {
+        let Proxies { http, https, .. } = &self.parties.proxies;
+        let mut hosts = http.iter().chain(https).map(sockless::Proxy::host);
+        let url = url::Url::parse(&self.url).ok();
+        let own = url.as_ref().and_then(url::Url::host_str);
+        hosts.any(|host| Some(host) != own && names(error.what(), host))
+    }
+
     /// Redirects, timeouts, sizes and addresses.
     fn limits(&self, mut request: Request, notes: bool) -> Result<Request, Failure> {
         let args = &self.args;
@@ -338,17 +416,7 @@ impl Job {
                 };
             })
             .options(|options| options.notes = notes)
-            .timeouts(|timeouts| {
-                timeouts.total = bound(connection.max_time);
-                if let Some(limit) = bound(connection.connect_timeout) {
-                    (timeouts.connect, timeouts.handshake) = (None, None);
-                    timeouts.setup = Some(limit);
-                }
-                if connection.speed_limit.is_some() || connection.speed_time.is_some() {
-                    let window = Duration::from_secs(connection.speed_time.unwrap_or(30).max(1));
-                    timeouts.low_speed = Some((connection.speed_limit.unwrap_or(1), window));
-                }
-            });
+            .timeouts(|timeouts| set_timeouts(connection, timeouts));
         if let Some(path) = &connection.unix_socket {
             request = request.unix_socket(path);
         }
@@ -357,6 +425,26 @@ impl Job {
         }
         Ok(request)
     }
+}
+
+/// The timeouts that options name.
+pub(crate) fn set_timeouts(connection: &ConnectionArgs, timeouts: &mut Timeouts) {
+    timeouts.total = bound(connection.max_time);
+    if let Some(limit) = bound(connection.connect_timeout) {
+        (timeouts.connect, timeouts.handshake) = (None, None);
+        timeouts.setup = Some(limit);
+    }
+    if connection.speed_limit.is_some() || connection.speed_time.is_some() {
+        let window = Duration::from_secs(connection.speed_time.unwrap_or(30).max(1));
+        timeouts.low_speed = Some((connection.speed_limit.unwrap_or(1), window));
+    }
+}
+
+/// Whether a message has that host among its words.
+pub(crate) fn names(message: &str, host: &str) -> bool {
+    message
+        .split_whitespace()
+        .any(|word| word.trim_end_matches([':', ',']) == host)
 }
 
 /// A bound; 0 is none.

@@ -21,14 +21,17 @@ mod driver;
 mod fields;
 mod glob;
 mod job;
+mod netrc;
 mod output;
 mod progress;
+mod proxy;
 mod report;
 mod run;
 mod settings;
 mod source;
 mod trace;
 mod transfer;
+mod tunnel;
 mod write_out;
 
 use std::ffi::OsString;
@@ -102,6 +105,9 @@ fn transfer(words: impl Iterator<Item = OsString>) -> Result<u8, Stop> {
         return Ok(0);
     }
     let messages = shared_messages(&groups);
+    if groups.iter().any(|args| args.proxy.tunnel.is_some()) {
+        return tunnel(&groups, &messages);
+    }
     let parallel = groups.iter().any(|args| args.connection.parallel);
     let max = groups
         .iter()
@@ -123,6 +129,26 @@ fn transfer(words: impl Iterator<Item = OsString>) -> Result<u8, Stop> {
         };
     }
     Ok(exit)
+}
+
+/// `--tunnel`: a connection instead of transfers.
+fn tunnel(groups: &[Args], messages: &MessageArgs) -> Result<u8, Stop> {
+    let [args] = groups else {
+        return Err(Failure::usage("--tunnel cannot be used with --next").into());
+    };
+    if let Some(url) = args.order.urls.first() {
+        let url = sockless::masked(url);
+        let what = format!("--tunnel transfers no URLs; leave {url} out");
+        return Err(Failure::usage(what).into());
+    }
+    let mut console = Console::new(messages, true)?;
+    Ok(match tunnel::run(args, &mut console) {
+        Ok(()) => 0,
+        Err(failure) => {
+            console.failed(&failure);
+            failure.code
+        }
+    })
 }
 
 /// Options about messages are everybody's, in whichever group they stand.
@@ -199,6 +225,13 @@ fn seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
+/// The TLS backends of this build, for `--version`.
+const BACKENDS: &str = if cfg!(feature = "tls-openssl") {
+    "rustls (aws-lc-rs) openssl"
+} else {
+    "rustls (aws-lc-rs)"
+};
+
 fn print_version() {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -212,7 +245,8 @@ fn print_version() {
         "sockless {version} ({arch} {os})\n\
          Protocols: http https\n\
          Features: brotli gzip deflate parallel{native}{demo}\n\
-         TLS: rustls (aws-lc-rs)\n\
+         TLS: {BACKENDS}\n\
+         Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
         driver::NAMES
     );

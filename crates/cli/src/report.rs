@@ -10,6 +10,8 @@ use sockless::{Culprit, Error, Reason};
 pub(crate) mod code {
     pub(crate) const USAGE: u8 = 2;
     pub(crate) const URL: u8 = 3;
+    pub(crate) const PROXY_NAME: u8 = 5;
+    pub(crate) const CONNECT: u8 = 7;
     pub(crate) const HTTP_STATUS: u8 = 22;
     pub(crate) const WRITE: u8 = 23;
     pub(crate) const READ: u8 = 26;
@@ -17,6 +19,8 @@ pub(crate) mod code {
     pub(crate) const HANDSHAKE: u8 = 35;
     pub(crate) const CLIENT_CERTIFICATE: u8 = 58;
     pub(crate) const CA_FILE: u8 = 77;
+    pub(crate) const CRL_FILE: u8 = 82;
+    pub(crate) const PINNED_KEY: u8 = 90;
 }
 
 /// A failure as the command reports it.
@@ -133,6 +137,7 @@ impl fmt::Display for Failure {
 /// The layer decides where curl has several numbers for what is one thing here.
 pub(crate) fn exit_code(error: &Error) -> u8 {
     let in_tls = error.layer() == "tls";
+    let in_socks = matches!(error.layer(), "socks4" | "socks5");
     match error.reason() {
         Reason::BadUrl => 3,
         Reason::Resolve => 6,
@@ -169,6 +174,10 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         | Reason::TooManyFields => 56,
         Reason::Certificate => 60,
         Reason::PinMismatch => 90,
+        Reason::Proxy | Reason::Authentication if in_socks => 97,
+        // An origin's 401 is an answer like any other; this is one that cannot be trusted.
+        Reason::Authentication if error.layer() != "connect" => 67,
+        Reason::Proxy | Reason::Authentication | Reason::Reopen => 56,
         Reason::ContentCoding => 61,
         // A transfer coding that nobody here knows is the peer's idea.
         Reason::Unsupported if error.layer() == "http" && error.culprit() != Culprit::Misuse => 61,
@@ -202,6 +211,12 @@ mod tests {
         assert_eq!(code(Reason::Malformed, "tls"), 56);
         assert_eq!(code(Reason::Unsupported, "http"), 61);
         assert_eq!(code(Reason::Unsupported, "url"), 1);
+        assert_eq!(code(Reason::Proxy, "socks5"), 97);
+        assert_eq!(code(Reason::Authentication, "socks4"), 97);
+        assert_eq!(code(Reason::Proxy, "connect"), 56);
+        assert_eq!(code(Reason::Authentication, "connect"), 56);
+        assert_eq!(code(Reason::Authentication, "auth"), 67);
+        assert_eq!(code(Reason::Reopen, "connect"), 56);
     }
 
     #[test]

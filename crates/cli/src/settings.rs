@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sockless::Config;
-use sockless::tls::{self, KeyLog, Roots, Verify, Version};
+use sockless::tls::{self, Backend, Client, KeyLog, Roots, Verify, Version};
 
 use crate::args::{Args, TlsArgs};
 use crate::report::{Failure, code};
@@ -50,10 +50,30 @@ fn resolve_entry(entry: &str) -> Option<(String, u16, Vec<IpAddr>)> {
     Some((host.to_ascii_lowercase(), port.parse().ok()?, addresses?))
 }
 
+/// TLS with an HTTPS proxy: it is verified by options of its own.
+///
+/// # Errors
+/// As [`config`].
+pub(crate) fn proxy_tls(args: &Args) -> Result<Arc<Client>, Failure> {
+    let options = &args.proxy;
+    let own = TlsArgs {
+        tls_backend: args.tls.tls_backend.clone(),
+        insecure: options.proxy_insecure,
+        cacert: options.proxy_cacert.clone(),
+        pinnedpubkey: options.proxy_pinnedpubkey.clone(),
+        ..TlsArgs::default()
+    };
+    let client = tls_config(&own)?.build();
+    client.map_err(|fault| Failure::of(&fault.at("tls")))
+}
+
 fn tls_config(args: &TlsArgs) -> Result<tls::Config, Failure> {
     let mut config = tls::Config::new(roots(args)?).alpn(["http/1.1"]);
     if args.insecure {
         config = config.verify(Verify::Insecure);
+    }
+    if let Some(name) = &args.tls_backend {
+        config = config.backend(backend(name)?);
     }
     let min = if args.tlsv1_3 {
         Version::Tls13
@@ -70,20 +90,80 @@ fn tls_config(args: &TlsArgs) -> Result<tls::Config, Failure> {
         }
     };
     config = config.versions(min, max);
+    config = checks(args, config)?;
     if let Some(cert) = &args.cert {
-        let key = args.key.as_ref().unwrap_or(cert);
-        let (chain, key) = (
-            read(code::CLIENT_CERTIFICATE, cert)?,
-            read(code::CLIENT_CERTIFICATE, key)?,
-        );
-        config = config
-            .client_certificate(&chain, &key)
-            .map_err(|fault| Failure::new(code::CLIENT_CERTIFICATE, fault.at("tls").to_string()))?;
+        config = identity(args, cert, config)?;
     }
     if let Some(path) = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty()) {
         config = config.key_log(Arc::new(KeyFile::open(Path::new(&path))?));
     }
     Ok(config)
+}
+
+/// The backend of that name, if it is there.
+fn backend(name: &str) -> Result<Backend, Failure> {
+    match name {
+        "rustls" => Ok(Backend::Rustls),
+        "openssl" if cfg!(feature = "tls-openssl") => Ok(Backend::Openssl),
+        "openssl" => Err(Failure::usage(
+            "--tls-backend openssl is not built in; build with the feature tls-openssl",
+        )),
+        other => Err(Failure::usage(format!(
+            "--tls-backend {other}: it is rustls or openssl"
+        ))),
+    }
+}
+
+/// What is checked and offered beyond the usual.
+fn checks(args: &TlsArgs, mut config: tls::Config) -> Result<tls::Config, Failure> {
+    if let Some(file) = &args.crlfile {
+        let lists = read(code::CRL_FILE, file)?;
+        config = config.crl_pem(&lists).map_err(|fault| {
+            let what = format!("{} ({})", fault.at("tls"), file.display());
+            Failure::new(code::CRL_FILE, what)
+        })?;
+    }
+    if let Some(pins) = &args.pinnedpubkey {
+        let pins = match pins.starts_with("sha256//") {
+            true => pins.clone().into_bytes(),
+            false => read(code::PINNED_KEY, Path::new(pins))?,
+        };
+        let pinned = config.pin(&pins);
+        config =
+            pinned.map_err(|fault| Failure::new(code::PINNED_KEY, fault.at("tls").to_string()))?;
+    }
+    if let Some(list) = &args.ciphers {
+        config = config.ciphers(list);
+    }
+    if let Some(list) = &args.tls13_ciphers {
+        config = config.tls13_ciphers(list);
+    }
+    if let Some(list) = &args.curves {
+        config = config.groups(list);
+    }
+    Ok(config.require_ocsp(args.cert_status))
+}
+
+/// The client's certificate and key.
+fn identity(args: &TlsArgs, cert: &Path, config: tls::Config) -> Result<tls::Config, Failure> {
+    let chain = read(code::CLIENT_CERTIFICATE, cert)?;
+    let form = args.cert_type.as_deref().unwrap_or("PEM");
+    let pass = args.pass.as_deref();
+    if form.eq_ignore_ascii_case("P12") {
+        return Ok(config.client_pkcs12(&chain, pass.unwrap_or_default()));
+    }
+    if !form.eq_ignore_ascii_case("PEM") {
+        return Err(Failure::usage(format!(
+            "--cert-type {form}: it is PEM or P12"
+        )));
+    }
+    let key = args.key.as_deref().unwrap_or(cert);
+    let key = read(code::CLIENT_CERTIFICATE, key)?;
+    let with = match pass {
+        Some(pass) => config.client_certificate_encrypted(&chain, &key, pass),
+        None => config.client_certificate(&chain, &key),
+    };
+    with.map_err(|fault| Failure::new(code::CLIENT_CERTIFICATE, fault.at("tls").to_string()))
 }
 
 fn roots(args: &TlsArgs) -> Result<Roots, Failure> {

@@ -142,11 +142,11 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-") || path == Path::new(".")
 }
 
-fn stdin() -> io::Result<File> {
+pub(crate) fn stdin() -> io::Result<File> {
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
-fn read_retrying(file: &mut File, room: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_retrying(file: &mut File, room: &mut [u8]) -> io::Result<usize> {
     loop {
         match file.read(room) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -73,7 +73,11 @@ impl Transfer {
         now: Instant,
         console: &Console,
     ) -> Result<TransferId, Failure> {
-        let attempt = self.job.attempt(self.offset, console.tracer.is_on())?;
+        let format = self.job.args.output.write_out.as_deref();
+        // The only place where a proxy's answer shows.
+        let asked = format.is_some_and(|format| format.contains("http_connect"));
+        let notes = asked || console.tracer.is_on();
+        let attempt = self.job.attempt(self.offset, notes)?;
         self.source = attempt.source;
         session
             .start(now, attempt.request)
@@ -99,6 +103,11 @@ impl Transfer {
                 self.record.effective_url = location;
                 self.show(head.fields.raw(), console)
             }
+            Event::Challenged { head } => {
+                console.tracer.info("Sending it again with credentials");
+                self.note_head(&head);
+                self.show(head.fields.raw(), console)
+            }
             Event::Head(head) => self.head(session, id, &head, console),
             Event::Data(piece) => {
                 console.progress.add(piece.len() as u64);
@@ -116,6 +125,7 @@ impl Transfer {
                 if self.layers.is_empty() {
                     self.layers = session.layers(id);
                 }
+                self.record.connect.see(&note);
                 console.tracer.note(&note);
                 Ok(())
             }
@@ -274,10 +284,16 @@ impl Transfer {
             _ => Err(error),
         });
         let ended_early = self.ended_in_handshake(&outcome);
+        let unresolved = |error: &sockless::Error| error.reason() == Reason::Resolve;
+        let unresolved = outcome.as_ref().err().filter(|error| unresolved(error));
+        let by_proxy_name = unresolved.is_some_and(|error| self.job.is_proxy_name(error));
         let failure = self.failure.take().or_else(|| {
             let mut failure = outcome.err().as_ref().map(Failure::of)?;
             if ended_early {
                 failure.code = code::HANDSHAKE;
+            }
+            if by_proxy_name {
+                failure.code = code::PROXY_NAME;
             }
             Some(failure)
         });

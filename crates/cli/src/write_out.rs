@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use sockless::{Endpoint, Summary};
+use sockless::{Endpoint, Note, Summary};
 
 use crate::report::{Failure, code};
 
@@ -26,11 +26,41 @@ pub(crate) struct Record {
     pub(crate) filename: String,
     /// Its place on the command line, from 0.
     pub(crate) number: usize,
+    /// What proxies said to CONNECT.
+    pub(crate) connect: Connects,
     pub(crate) summary: Summary,
     pub(crate) exit_code: u8,
     pub(crate) error: String,
     /// Attempts after the first.
     pub(crate) retries: u32,
+}
+
+/// The last answer to a CONNECT, as the notes of a transfer have it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connects {
+    asked: bool,
+    status: u16,
+}
+
+impl Connects {
+    /// Looks at a note.
+    pub(crate) fn see(&mut self, note: &Note) {
+        let Note::Bytes {
+            sent,
+            body: false,
+            bytes,
+        } = note
+        else {
+            return;
+        };
+        if *sent {
+            self.asked = bytes.starts_with(b"CONNECT ");
+        } else if self.asked {
+            let line = String::from_utf8_lossy(bytes);
+            let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+            self.status = status.unwrap_or(self.status);
+        }
+    }
 }
 
 impl Record {
@@ -166,7 +196,7 @@ fn variable(name: &str, record: &Record) -> Option<String> {
             .strip_prefix("HTTP/")
             .unwrap_or("0")
             .to_owned(),
-        "http_connect" => "000".to_owned(),
+        "http_connect" => format!("{:03}", record.connect.status),
         "content_type" => record.field("content-type").unwrap_or_default().to_owned(),
         "redirect_url" => redirect_url(record),
         "num_headers" => record.fields.len().to_string(),
@@ -192,7 +222,7 @@ fn variable(name: &str, record: &Record) -> Option<String> {
         "exitcode" => record.exit_code.to_string(),
         "errormsg" => record.error.clone(),
         // A certificate that does not hold is a failure, so this is never anything else.
-        "ssl_verify_result" => "0".to_owned(),
+        "ssl_verify_result" | "proxy_ssl_verify_result" => "0".to_owned(),
         "remote_ip" => remote(summary).map(|(ip, _)| ip).unwrap_or_default(),
         "remote_port" => remote(summary).map(|(_, port)| port).unwrap_or_default(),
         "time_namelookup" => time(summary.resolved),

@@ -130,6 +130,19 @@ impl Proxy {
         self.auth.is_some()
     }
 
+    /// Changes the credentials that it has, if it has any: those of its URL, say, to
+    /// [`Auth::digest`].
+    #[must_use]
+    pub fn map_auth(mut self, change: impl FnOnce(Auth) -> Auth) -> Self {
+        self.auth = self.auth.map(change);
+        self
+    }
+
+    /// Its host, an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// What it speaks.
     pub fn kind(&self) -> ProxyKind {
         self.kind
@@ -241,6 +254,7 @@ mod tests {
             base().auth(Auth::password("a", "b")),
             base().auth(Auth::password("a", "c")),
             base().auth(Auth::password("a", "b").any()),
+            base().auth(Auth::password("a", "b")).map_auth(Auth::digest),
             base().auth(Auth::bearer("b")),
             base().header("X", "y").expect("a field"),
             base().http10(),

@@ -206,6 +206,14 @@ impl Request {
         self
     }
 
+    /// Changes the credentials that it has, if it has any: those of the URL, say, to
+    /// [`Auth::digest`].
+    #[must_use]
+    pub fn map_auth(mut self, change: impl FnOnce(Auth) -> Auth) -> Self {
+        self.auth = self.auth.map(change);
+        self
+    }
+
     /// Adds a proxy at the far end of the chain: the first one is connected to.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {

@@ -22,6 +22,10 @@ pub(super) struct Case {
 pub(super) enum On {
     /// nginx, by each scheme.
     EachScheme,
+    /// The same by each TLS backend; with plain HTTP, too, as a proxy may speak TLS.
+    EachBackend,
+    /// OpenSSH's client, whose ProxyCommand is ours: the arguments begin with its name.
+    Ssh,
     /// nginx, by plain HTTP only.
     Http,
     /// nginx, by HTTPS only, on the host with the good certificate.
@@ -127,16 +131,46 @@ pub(super) enum Scheme {
     Http,
     Tls12,
     Tls13,
+    /// The same by the backend openssl.
+    OpensslHttp,
+    OpensslTls12,
+    OpensslTls13,
 }
 
 impl Scheme {
     pub(super) const ALL: [Self; 3] = [Self::Http, Self::Tls12, Self::Tls13];
+
+    /// With the backend openssl beside the usual one.
+    const BACKENDS: [Self; 6] = [
+        Self::Http,
+        Self::Tls12,
+        Self::Tls13,
+        Self::OpensslHttp,
+        Self::OpensslTls12,
+        Self::OpensslTls13,
+    ];
+
+    /// Whether the backend is openssl.
+    pub(super) fn openssl(self) -> bool {
+        matches!(
+            self,
+            Self::OpensslHttp | Self::OpensslTls12 | Self::OpensslTls13
+        )
+    }
+
+    /// Whether the server speaks TLS.
+    pub(super) fn is_tls(self) -> bool {
+        !matches!(self, Self::Http | Self::OpensslHttp)
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Tls12 => "tls1.2",
             Self::Tls13 => "tls1.3",
+            Self::OpensslHttp => "openssl-http",
+            Self::OpensslTls12 => "openssl-1.2",
+            Self::OpensslTls13 => "openssl-1.3",
         }
     }
 }
@@ -146,9 +180,12 @@ impl On {
     pub(super) fn schemes(self) -> &'static [Scheme] {
         match self {
             Self::EachScheme => &Scheme::ALL,
+            Self::EachBackend => &Scheme::BACKENDS,
             Self::Https => &[Scheme::Tls13],
             Self::CutTls => &[Scheme::Tls12, Scheme::Tls13],
-            Self::Http | Self::Apache | Self::Fault(_) | Self::Refused => &[Scheme::Http],
+            Self::Http | Self::Apache | Self::Ssh | Self::Fault(_) | Self::Refused => {
+                &[Scheme::Http]
+            }
         }
     }
 }

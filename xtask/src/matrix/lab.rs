@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sockless_tests::content;
 use sockless_tests::faults::{self, FaultServer};
-use sockless_tests::servers::{Host, Nginx, Running, Servers};
+use sockless_tests::servers::{Entrance, Host, Nginx, PASSWORD, Running, Servers, USER};
 
 use super::cell::{Before, Case, Check, On, Scheme};
 use crate::command::target;
@@ -21,11 +21,23 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Bytes that pass before a connection is cut: more than any handshake, less than a body.
 const CUT: u64 = 50_000;
 
+/// Who the cells talk to, and through.
+const SERVERS: &[&str] = &[
+    "nginx",
+    "apache",
+    "squid",
+    "tinyproxy",
+    "dante",
+    "microsocks",
+    "ssh",
+];
+
 /// Everything that cells share.
 pub(super) struct Lab {
     command: PathBuf,
     is_our_own: bool,
     help: String,
+    has_openssl: bool,
     running: Running,
     folder: PathBuf,
 }
@@ -62,7 +74,8 @@ impl Lab {
         let is_our_own = other.is_none();
         let command = other.unwrap_or_else(|| target().join("release").join("sockless"));
         let help = help(&command)?;
-        let running = Servers::start(&["nginx", "apache"]).map_err(|error| error.to_string())?;
+        let has_openssl = is_our_own && says_openssl(&command);
+        let running = Servers::start(SERVERS).map_err(|error| error.to_string())?;
         let folder = target().join("matrix");
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -70,6 +83,7 @@ impl Lab {
             command,
             is_our_own,
             help,
+            has_openssl,
             running,
             folder,
         })
@@ -90,12 +104,17 @@ impl Lab {
         }
     }
 
+    /// Whether it can be told to use OpenSSL.
+    pub(super) fn has_openssl(&self) -> bool {
+        self.has_openssl
+    }
+
     /// Why this machine cannot run `driver`, as the command itself puts it.
     pub(super) fn unavailable(&self, driver: Option<&'static str>) -> Option<String> {
         let name = driver.filter(|name| *name == "uring")?;
         let url = self.nginx().http_url("/1k");
         let args = ["--driver", name, "-sS", "-o", "out", &url].map(str::to_owned);
-        let run = self.execute(&self.folder, &args).ok()?;
+        let run = execute(&self.command, &self.folder, &args).ok()?;
         let refused = run.said.contains("io_uring")
             && [
                 "permitted",
@@ -138,34 +157,83 @@ impl Lab {
             On::CutTls => Some(faults::cut(self.nginx().addr(host(cell.scheme)), CUT)?),
             _ => None,
         };
-        let words = self.words(cell, fault.as_ref())?;
+        let mut words = self.words(cell, fault.as_ref())?;
+        words.extend(self.proxies(cell, folder));
         match cell.case.before {
             Before::Nothing => {}
             Before::Source(length) => content::write_file(&folder.join("source"), length)?,
             Before::Begun(length) => content::write_file(&folder.join("out"), length)?,
             Before::Config(text) => fs::write(folder.join("config"), fill_in(text, &words))?,
         }
-        let mut args: Vec<String> = vec!["-sS".to_owned()];
-        if let Some(driver) = cell.driver {
-            args.extend(["--driver".to_owned(), driver.to_owned()]);
-        }
-        if cell.scheme != Scheme::Http && !cell.case.args.contains(&"--cacert") {
-            args.extend(["--cacert".to_owned(), fill_in("{ca}", &words)]);
-        }
-        args.extend(cell.case.args.iter().map(|arg| fill_in(arg, &words)));
+        let (program, args) = self.command_line(cell, &words);
         if let Some(word) = args.iter().find(|arg| arg.contains("{socket}")) {
             return Ok(Verdict::Skipped(format!(
                 "{word}: the path is too long for a socket"
             )));
         }
-        let run = self.execute(folder, &args)?;
+        let run = execute(&program, folder, &args)?;
         Ok(match self.judge(cell, &run, folder, fault.as_ref()) {
             Ok(()) => Verdict::Passed,
             Err(why) => {
-                let line = format!("{} {}", self.command.display(), args.join(" "));
+                let line = format!("{} {}", program.display(), args.join(" "));
                 Verdict::Failed(format!("{why}\n  in {}\n  {line}", folder.display()))
             }
         })
+    }
+
+    /// The program of a cell, and its arguments.
+    fn command_line(
+        &self,
+        cell: Cell<'_>,
+        words: &[(&'static str, String)],
+    ) -> (PathBuf, Vec<String>) {
+        let mut filled = cell.case.args.iter().map(|arg| fill_in(arg, words));
+        if cell.case.on == On::Ssh {
+            return (filled.next().unwrap_or_default().into(), filled.collect());
+        }
+        let mut args: Vec<String> = vec!["-sS".to_owned()];
+        if let Some(driver) = cell.driver {
+            args.extend(["--driver".to_owned(), driver.to_owned()]);
+        }
+        if cell.scheme.openssl() {
+            args.extend(["--tls-backend", "openssl"].map(str::to_owned));
+        }
+        if cell.scheme.is_tls() && !cell.case.args.contains(&"--cacert") {
+            args.extend(["--cacert".to_owned(), fill_in("{ca}", words)]);
+        }
+        args.extend(filled);
+        (self.command.clone(), args)
+    }
+
+    /// Proxies, whoever they know, and what OpenSSH needs.
+    fn proxies(&self, cell: Cell<'_>, folder: &Path) -> Vec<(&'static str, String)> {
+        let (squid, running) = (self.running.squid(), &self.running);
+        let local = |port: u16| format!("127.0.0.1:{port}");
+        let host = match cell.scheme.is_tls() {
+            true => Host::ProxyProtocolTls,
+            false => Host::ProxyProtocol,
+        };
+        vec![
+            ("{squid}", squid.url(Entrance::Open)),
+            ("{squid-tls}", squid.url(Entrance::OpenTls)),
+            ("{squid-basic}", squid.url(Entrance::Basic)),
+            ("{squid-digest}", squid.url(Entrance::Digest)),
+            ("{squid-either}", squid.url(Entrance::Either)),
+            ("{squid-ca}", squid.ca_pem().display().to_string()),
+            ("{tinyproxy}", local(running.tinyproxy().open_port())),
+            ("{dante}", local(running.dante().port())),
+            ("{microsocks}", local(running.microsocks().port())),
+            ("{ssh-socks}", local(running.ssh().socks_port())),
+            ("{user}", format!("{USER}:{PASSWORD}")),
+            ("{proxied}", self.nginx().url(host, "")),
+            (
+                "{ssh-config}",
+                running.ssh().client_config().display().to_string(),
+            ),
+            ("{command}", self.command.display().to_string()),
+            ("{driver}", cell.driver.unwrap_or("uring").to_owned()),
+            ("{folder}", folder.display().to_string()),
+        ]
     }
 
     /// What is in braces on command lines, and what it stands for.
@@ -213,46 +281,6 @@ impl Lab {
                 .map(|path| ("{socket}", path.display().to_string())),
         );
         Ok(words)
-    }
-
-    fn execute(&self, folder: &Path, args: &[String]) -> io::Result<Run> {
-        let (out, err) = (folder.join("printed"), folder.join("said"));
-        let mut command = Command::new(&self.command);
-        command.args(args).current_dir(folder).env("HOME", folder);
-        for name in [
-            "http_proxy",
-            "https_proxy",
-            "all_proxy",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-        ] {
-            command.env_remove(name);
-        }
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(File::create(&out)?)
-            .stderr(File::create(&err)?)
-            .spawn()?;
-        let until = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if Instant::now() > until {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::other(format!(
-                    "still running after {PATIENCE:?}"
-                )));
-            }
-            thread::sleep(Duration::from_millis(2));
-        };
-        let said = String::from_utf8_lossy(&fs::read(err)?).into_owned();
-        Ok(Run {
-            code: status.code(),
-            printed: fs::read(out)?,
-            said,
-        })
     }
 
     fn judge(
@@ -309,6 +337,49 @@ impl Lab {
     }
 }
 
+/// Runs a program to its end.
+fn execute(program: &Path, folder: &Path, args: &[String]) -> io::Result<Run> {
+    let (out, err) = (folder.join("printed"), folder.join("said"));
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).env("HOME", folder);
+    for name in [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ] {
+        command.env_remove(name);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(File::create(&out)?)
+        .stderr(File::create(&err)?)
+        .spawn()?;
+    let until = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::other(format!(
+                "still running after {PATIENCE:?}"
+            )));
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let said = String::from_utf8_lossy(&fs::read(err)?).into_owned();
+    Ok(Run {
+        code: status.code(),
+        printed: fs::read(out)?,
+        said,
+    })
+}
+
 /// Whether a check that needs no server holds.
 fn holds(check: Check, run: &Run, folder: &Path) -> Result<(), String> {
     let printed = String::from_utf8_lossy(&run.printed);
@@ -356,9 +427,9 @@ fn contains(place: &str, text: &str, part: &str) -> Result<(), String> {
 
 fn host(scheme: Scheme) -> Host {
     match scheme {
-        Scheme::Http => Host::Http,
-        Scheme::Tls12 => Host::Tls12,
-        Scheme::Tls13 => Host::Tls13,
+        Scheme::Http | Scheme::OpensslHttp => Host::Http,
+        Scheme::Tls12 | Scheme::OpensslTls12 => Host::Tls12,
+        Scheme::Tls13 | Scheme::OpensslTls13 => Host::Tls13,
     }
 }
 
@@ -366,6 +437,12 @@ fn start_fault(name: &str) -> io::Result<FaultServer> {
     let found = faults::ALL.iter().find(|(have, _)| *have == name);
     let (_, start) = found.ok_or_else(|| io::Error::other(format!("there is no fault {name}")))?;
     start()
+}
+
+/// Whether the command's version names the backend.
+fn says_openssl(command: &Path) -> bool {
+    let output = Command::new(command).arg("--version").output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("openssl"))
 }
 
 /// What the command says about its options; curl keeps most of them for `--help all`.

@@ -4,6 +4,7 @@
 mod cases;
 mod cell;
 mod lab;
+mod proxied;
 mod report;
 
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
     let mut unavailable: BTreeMap<Option<&str>, Option<String>> = BTreeMap::new();
     let mut entries = Vec::new();
     let mut number = 0;
-    for case in cases::ACTIONS.iter().chain(cases::FAULTS) {
+    for case in all_cases() {
         for driver in lab.drivers() {
             for scheme in case.on.schemes() {
                 number += 1;
@@ -63,6 +64,9 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
                     .or_insert_with(|| lab.unavailable(driver));
                 let verdict = match missing {
                     Some(why) => Verdict::Skipped(why.clone()),
+                    None if scheme.openssl() && !lab.has_openssl() => {
+                        Verdict::Skipped("the command has no backend openssl".to_owned())
+                    }
                     None => lab.run(Cell {
                         case,
                         scheme: *scheme,
@@ -83,6 +87,16 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
         }
     }
     entries
+}
+
+fn all_cases() -> impl Iterator<Item = &'static cell::Case> {
+    let groups = [
+        cases::ACTIONS,
+        proxied::PROXIED,
+        cases::FAULTS,
+        proxied::REFUSED,
+    ];
+    groups.into_iter().flatten()
 }
 
 fn parse<'a>(args: &[&'a str]) -> Result<Options<'a>, String> {
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn cases_have_names_of_their_own_and_faults_that_exist() {
         let mut names = std::collections::BTreeSet::new();
-        for case in cases::ACTIONS.iter().chain(cases::FAULTS) {
+        for case in all_cases() {
             assert!(names.insert(case.name), "{} is there twice", case.name);
             if let cell::On::Fault(fault) = case.on {
                 let known = sockless_tests::faults::ALL
@@ -133,6 +147,7 @@ mod tests {
                 assert!(known, "there is no fault {fault}");
             }
         }
-        assert!(cases::FAULTS.iter().all(|case| !case.codes.contains(&0)));
+        let mut failing = cases::FAULTS.iter().chain(proxied::REFUSED);
+        assert!(failing.all(|case| case.codes[0] != 0));
     }
 }

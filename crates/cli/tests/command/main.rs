@@ -9,9 +9,12 @@ mod failures;
 mod messages;
 mod outputs;
 mod peer;
+mod proxies;
 mod requests;
 mod secured;
+mod tunnels;
 mod uploads;
+mod way;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -49,6 +52,10 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
         .env_remove("SSL_CERT_FILE")
         .env_remove("SSLKEYLOGFILE");
+    for name in ["http", "https", "all", "no"] {
+        command.env_remove(format!("{name}_proxy"));
+        command.env_remove(format!("{}_PROXY", name.to_uppercase()));
+    }
     command
 }
 

@@ -19,6 +19,8 @@ use crate::{command, content, finished, folder, run};
 struct Secured {
     url: String,
     authority: PathBuf,
+    /// Its public key, PEM.
+    key: String,
 }
 
 impl Secured {
@@ -42,6 +44,7 @@ impl Secured {
         let key = KeyPair::generate().expect("a key");
         let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
         let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+        let public = key.public_key_pem();
         let identity = Identity::from_cert_chain(vec![leaf.der().clone()]).expect("a chain");
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         let config = ServerConfig::builder(Arc::new(rustls_aws_lc_rs::DEFAULT_PROVIDER))
@@ -61,6 +64,7 @@ impl Secured {
         Self {
             url: format!("https://localhost:{port}/"),
             authority,
+            key: public,
         }
     }
 
@@ -215,4 +219,81 @@ fn a_cut_stream_is_told_as_what_is_missing() {
     // Nothing is missing: the length says so.
     let ran = Secured::cutting("cut_whole", &ok(b"whole")).run(&["-k"]);
     assert_eq!(ran.ok().text(), "whole");
+}
+
+#[test]
+fn keys_can_be_pinned() {
+    let server = Secured::new("pins");
+    let wrong = format!("sha256//{}=", "A".repeat(43));
+    let ran = server.run(&["-k", "--pinnedpubkey", &wrong]);
+    assert_eq!(ran.code, 90, "{}", ran.err);
+    assert_eq!(ran.text(), "");
+    assert_eq!(
+        server.run(&["-k", "--pinnedpubkey", "/nonexistent"]).code,
+        90
+    );
+    assert_eq!(server.run(&["-k", "--pinnedpubkey", "sha256//?"]).code, 90);
+    let key = server.authority.with_file_name("key.pem");
+    std::fs::write(&key, &server.key).expect("a file");
+    let key = key.display().to_string();
+    assert_eq!(
+        server.run(&["-k", "--pinnedpubkey", &key]).ok().text(),
+        "secret"
+    );
+}
+
+#[test]
+fn options_of_tls_that_cannot_be_used_are_refused() {
+    let server = Secured::new("options");
+    for (args, code) in [
+        (&["--crlfile", "/nonexistent"][..], 82),
+        (&["--crlfile", "/dev/null"], 82),
+        (&["--tls-backend", "other"], 2),
+        (&["--cert-type", "DER", "-E", "/dev/null"], 2),
+        (&["--ciphers", "NONE_SUCH"], 2),
+        (&["--curves", "nonesuch"], 2),
+    ] {
+        let ran = server.run(&[&["-k"], args].concat());
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.err);
+    }
+    let suite = ["--tlsv1.3", "--tls13-ciphers", "TLS_AES_256_GCM_SHA384"];
+    let ran = server.run(&[&["-k", "-v"], &suite[..]].concat()).ok();
+    assert!(ran.err.contains("AES_256_GCM_SHA384"), "{}", ran.err);
+}
+
+#[test]
+fn the_backend_is_there_or_the_message_says_what_to_do() {
+    let ran = Secured::new("backend").run(&["-k", "--tls-backend", "openssl"]);
+    if cfg!(feature = "tls-openssl") {
+        assert_eq!(ran.ok().text(), "secret");
+    } else {
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains("feature tls-openssl"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn an_https_proxy_is_verified_by_options_of_its_own() {
+    let proxy = Secured::new("proxy");
+    let port = proxy.url.trim_start_matches("https://localhost:");
+    let port = port.trim_end_matches('/');
+    let entry = format!("localhost:{port}:127.0.0.1");
+    let at = format!("https://localhost:{port}");
+    let authority = proxy.authority.display().to_string();
+    let through = |args: &[&str]| {
+        let all = ["-sS", "-m", "30", "--resolve", &entry, "-x", &at];
+        run(&[&all[..], args, &["http://origin.example/"]].concat())
+    };
+    assert_eq!(
+        through(&["--proxy-cacert", &authority]).ok().text(),
+        "secret"
+    );
+    assert_eq!(through(&["--proxy-insecure"]).ok().text(), "secret");
+    for of_servers in [&["-k"][..], &["--cacert", &authority]] {
+        let ran = through(of_servers);
+        assert_eq!(ran.code, 60, "{}", ran.err);
+    }
+    let wrong = format!("sha256//{}=", "A".repeat(43));
+    let ran = through(&["--proxy-insecure", "--proxy-pinnedpubkey", &wrong]);
+    assert_eq!(ran.code, 90, "{}", ran.err);
 }
