@@ -38,10 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let given = session.send_body(id, words.as_bytes().to_vec().into());
                 end = given.map_err(|(error, _)| error);
             }
-            Event::Data(piece) => {
-                if std::io::stdout().write_all(&piece).is_err() {
-                    session.cancel(id);
-                }
+            Event::Data(piece) if std::io::stdout().write_all(&piece).is_err() => {
+                session.cancel(id);
             }
             // Their direction has ended; ours ends as well.
             Event::PeerFinished => drop(session.finish_body(id)),
