@@ -124,6 +124,10 @@ impl Issued {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.serial_number = Some(SerialNumber::from(1));
+        let name = "simulated authority";
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
         let authority = CertifiedIssuer::self_signed(params, fixed_key(1)?)?;
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = fixed_key(2)?;

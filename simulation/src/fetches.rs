@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use sockless::tls::Client as TlsClient;
-use sockless::{Body, Event, Limits, Op, Output, Pool, Proxy, Request, Session, Stats, TransferId};
+use sockless::{
+    Body, Event, Limits, Op, Output, Pool, Proxy, Reason, Request, Session, Stats, TransferId,
+};
 use sockless_sim::Application;
 
 use crate::pattern::{self, Sum};
@@ -157,6 +159,9 @@ impl Fetches {
             None => Err("a transfer has no end".to_owned()),
             Some(Err(_)) if job.cancelled => Ok(()),
             Some(Err(error)) if harm.is_empty() => Err(format!("failed for no reason: {error}")),
+            Some(Err(error)) if is_timeout(error) && harm.iter().all(|one| is_told(one)) => {
+                Err(format!("waited although the end had been told: {error}"))
+            }
             Some(Err(_)) => Ok(()),
             Some(Ok(())) => match job.put {
                 None if job.got == job.get || (clear && !harm.is_empty()) => Ok(()),
@@ -272,6 +277,18 @@ impl Application for Fetches {
         let mut jobs = self.order.iter().filter_map(|id| self.jobs.get(id));
         jobs.try_for_each(|job| Self::check(job, harm, self.clear))
     }
+}
+
+fn is_timeout(error: &sockless::Error) -> bool {
+    matches!(
+        error.reason(),
+        Reason::IdleTimeout | Reason::HandshakeTimeout | Reason::ConnectTimeout
+    )
+}
+
+/// Harm that the application's side is told of at once: nothing may wait after it.
+fn is_told(harm: &str) -> bool {
+    ["the connection was reset", "the bytes have ended early"].contains(&harm)
 }
 
 /// Limits that meet each other in all ways; `calm`: always the same.

@@ -11,6 +11,9 @@ use crate::pattern::{self, Sum};
 /// A chunk's size, in hexadecimal, and two line ends.
 const CHUNK_FRAME: usize = 16;
 
+/// What surely fits into one TLS record, with something behind it.
+const ONE_RECORD: usize = 15_000;
+
 /// The server's end of one connection.
 pub struct Server {
     rng: Rng,
@@ -19,6 +22,7 @@ pub struct Server {
     last: bool,
     /// Always Content-Length, and connections are kept.
     plain: bool,
+    babbles: bool,
 }
 
 enum State {
@@ -52,7 +56,15 @@ impl Server {
             state: State::Head,
             last: false,
             plain,
+            babbles: false,
         }
+    }
+
+    /// Now and then it says something more behind an answer, in the same TLS record.
+    #[must_use]
+    pub fn babbling(mut self) -> Self {
+        self.babbles = !self.plain;
+        self
     }
 
     /// Takes a step; `false`: nothing can be done now.
@@ -104,6 +116,17 @@ impl Server {
             State::Body(Framing::Length(length.unwrap_or(0)), Sum::default())
         };
         true
+    }
+
+    /// Says something that nobody asked for right behind an answer. Whoever takes it for the
+    /// answer to the next request has kept a connection that was not clean. In the clear it might
+    /// come after that request, and nobody could tell.
+    fn babble(&mut self, wire: &mut Wire) {
+        let one_record = (1..ONE_RECORD).contains(&wire.output.len());
+        if self.babbles && !self.last && one_record && self.rng.u8(0..6) == 0 {
+            wire.output
+                .extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad");
+        }
     }
 
     fn body(&mut self, wire: &mut Wire, framing: Framing, mut sum: Sum) -> bool {
@@ -176,6 +199,7 @@ impl Server {
             if matches!(answer.framing, Framing::Chunked(_)) {
                 wire.output.extend_from_slice(b"0\r\n\r\n");
             }
+            self.babble(wire);
             return true;
         }
         let chunked = matches!(answer.framing, Framing::Chunked(_));

@@ -66,7 +66,7 @@ impl World for Hosts {
         }
         let server = Server::new(self.rng.u64(..), self.calm);
         Answer::Peer(match (&self.tls, self.chained) {
-            (Some(config), false) => Box::new(Secured::new(server, config)),
+            (Some(config), false) => Box::new(Secured::new(server.babbling(), config)),
             (Some(config), true) => Box::new(chain(server, config, self.rng.u64(..))),
             (None, _) => Box::new(server),
         })

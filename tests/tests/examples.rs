@@ -53,6 +53,22 @@ fn get_fetches_and_verifies() {
 }
 
 #[test]
+fn tunnel_speaks_through_a_proxy_and_without_one() {
+    let nginx = servers::shared();
+    let running = servers::Servers::start(&["dante"]).expect("a SOCKS server");
+    let to = format!("localhost:{}", nginx.port(servers::Host::Http));
+    let socks = format!("socks5h://127.0.0.1:{}", running.dante().port());
+    for proxies in [vec![], vec![socks.clone()], vec![socks.clone(), socks]] {
+        let text = output(Command::new(example("tunnel")).arg(&to).args(&proxies));
+        assert!(text.contains("HTTP/1.1 200"), "{proxies:?}: {text}");
+        assert!(
+            text.contains("open through []"),
+            "what is done has left: {text}"
+        );
+    }
+}
+
+#[test]
 fn many_carries_a_thousand_at_once() {
     let nginx = servers::shared();
     let text = output(

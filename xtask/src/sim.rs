@@ -7,9 +7,11 @@ use crate::command::{cargo, program, run as run_command, target};
 const ALL: &[&[&str]] = &[
     &["seeds", "https", "20000"],
     &["seeds", "http", "5000"],
+    &["seeds", "tunnels", "20000"],
     &["seeds", "crowd", "1"],
     &["torture", "http"],
     &["torture", "https"],
+    &["torture", "tunnels"],
 ];
 
 /// Builds the simulation and hands these words to it.

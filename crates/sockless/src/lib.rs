@@ -38,6 +38,8 @@ mod choice;
 #[cfg(feature = "http")]
 mod client;
 #[cfg(feature = "http")]
+mod config;
+#[cfg(feature = "http")]
 mod outgoing;
 #[cfg(feature = "http")]
 mod parties;
@@ -73,6 +75,8 @@ pub use choice::{NoProxy, Proxies};
 #[cfg(feature = "http")]
 pub use client::{Client, Incoming};
 #[cfg(feature = "http")]
+pub use config::Config;
+#[cfg(feature = "http")]
 pub use outgoing::Outgoing;
 #[cfg(feature = "http")]
 pub use proxy::{Proxy, ProxyKind};
@@ -81,7 +85,7 @@ pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
 pub use run::{Response, fetch, run};
 #[cfg(feature = "http")]
-pub use session::{Config, Session};
+pub use session::Session;
 #[cfg(feature = "drivers")]
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]

@@ -178,6 +178,13 @@ impl Sides {
         Some(&last.fields)
     }
 
+    /// Which authenticators they have, to tell them apart.
+    #[cfg(test)]
+    pub(crate) fn authenticators(&self) -> [Option<*const Mutex<Authenticator>>; 2] {
+        [&self.server, &self.proxy]
+            .map(|side| side.as_ref().map(|one| Arc::as_ptr(&one.authenticator)))
+    }
+
     /// Looks at an answer; says whether the request is to be sent again.
     ///
     /// # Errors

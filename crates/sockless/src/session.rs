@@ -1,24 +1,23 @@
 //! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
 
-use core::net::IpAddr;
 use std::collections::{HashMap, HashSet};
 use std::io::Result as IoResult;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Buf, Culprit, Engine, Error, Event, Fault, Head, Limits, Op, Output, Raw, Reason, Route, Stats,
+    Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Raw, Reason, Route, Stats,
     Summary, TransferId,
 };
 
 use crate::TunnelTo;
 use crate::by_id::ById;
 use crate::chain::{self, Surroundings};
+use crate::config::Config;
 use crate::parties::{Parties, Sides};
 use crate::plan;
 use crate::redirect;
 use crate::request::{Body, Request};
-use crate::secure::Tls;
 use crate::way::{OwnedWay, Way};
 
 /// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
@@ -26,30 +25,6 @@ const REDIRECT_BODY: u64 = 64 * 1024;
 
 /// Pieces of a body from memory.
 const BODY_PIECE: usize = 64 * 1024;
-
-/// What all transfers of a session share.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct Config {
-    /// Bounds of the engine.
-    pub limits: Limits,
-    /// Addresses for host and port, instead of asking a resolver.
-    pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
-    tls: Option<Tls>,
-}
-
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
-impl Config {
-    /// Sets the TLS settings; the default trusts the roots of webpki-roots.
-    ///
-    /// # Errors
-    /// The settings contradict each other.
-    pub fn with_tls(mut self, tls: sockless_tls::Config) -> Result<Self, Error> {
-        let client = tls.build().map_err(|fault| fault.at("tls"))?;
-        self.tls = Some(Tls(client));
-        Ok(self)
-    }
-}
 
 /// An [`Engine`] that understands URLs.
 ///
@@ -115,11 +90,7 @@ impl Session {
     /// # Errors
     /// The TLS settings cannot be built.
     pub fn new(config: Config, now: Instant, wall: SystemTime, seed: u64) -> Result<Self, Error> {
-        #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
-        let config = match config.tls {
-            Some(_) => config,
-            None => config.with_tls(default_tls())?,
-        };
+        let config = config.complete()?;
         Ok(Self {
             engine: Engine::new(config.limits.clone(), now, wall, seed),
             config,
@@ -540,11 +511,6 @@ fn is_unread(job: &Job, error: &Error) -> bool {
         Reason::Cancelled => job.discarded > REDIRECT_BODY,
         _ => false,
     }
-}
-
-#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
-fn default_tls() -> sockless_tls::Config {
-    sockless_tls::Config::new(sockless_tls::Roots::webpki()).alpn(["http/1.1"])
 }
 
 impl core::fmt::Debug for Session {

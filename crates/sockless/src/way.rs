@@ -182,3 +182,6 @@ impl OwnedWay {
 pub(crate) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
+
+#[cfg(all(test, feature = "tls-rustls"))]
+mod tests;

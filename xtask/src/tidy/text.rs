@@ -80,7 +80,7 @@ fn is_outside_program(path: &str) -> bool {
     let mut parts = path.split('/');
     match parts.next() {
         Some("crates") => matches!(parts.nth(1), Some("tests" | "examples")),
-        Some("tests") => parts.next() == Some("tests"),
+        Some("tests" | "simulation") => parts.next() == Some("tests"),
         _ => false,
     }
 }

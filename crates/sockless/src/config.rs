@@ -1,0 +1,48 @@
+//! What all transfers of a session share.
+
+use core::net::IpAddr;
+use std::collections::HashMap;
+
+use sockless_core::{Error, Limits};
+
+use crate::secure::Tls;
+
+/// What all transfers of a session share.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// Bounds of the engine.
+    pub limits: Limits,
+    /// Addresses for host and port, instead of asking a resolver.
+    pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
+    pub(crate) tls: Option<Tls>,
+}
+
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
+impl Config {
+    /// Sets the TLS settings; the default trusts the roots of webpki-roots.
+    ///
+    /// # Errors
+    /// The settings contradict each other.
+    pub fn with_tls(mut self, tls: sockless_tls::Config) -> Result<Self, Error> {
+        let client = tls.build().map_err(|fault| fault.at("tls"))?;
+        self.tls = Some(Tls(client));
+        Ok(self)
+    }
+}
+
+impl Config {
+    /// With TLS settings, wherever TLS is built in.
+    pub(crate) fn complete(self) -> Result<Self, Error> {
+        #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
+        if self.tls.is_none() {
+            return self.with_tls(default_tls());
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
+fn default_tls() -> sockless_tls::Config {
+    sockless_tls::Config::new(sockless_tls::Roots::webpki()).alpn(["http/1.1"])
+}
