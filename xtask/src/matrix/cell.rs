@@ -20,9 +20,9 @@ pub(super) struct Case {
 /// What a case runs against, and so what `{url}` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum On {
-    /// nginx, by each scheme.
+    /// nginx, by each scheme, and TLS by each backend.
     EachScheme,
-    /// The same by each TLS backend; with plain HTTP, too, as a proxy may speak TLS.
+    /// The same, and plain HTTP with each backend, too, as a proxy may speak TLS.
     EachBackend,
     /// OpenSSH's client, whose ProxyCommand is ours: the arguments begin with its name.
     Ssh,
@@ -138,7 +138,13 @@ pub(super) enum Scheme {
 }
 
 impl Scheme {
-    pub(super) const ALL: [Self; 3] = [Self::Http, Self::Tls12, Self::Tls13];
+    const ALL: [Self; 5] = [
+        Self::Http,
+        Self::Tls12,
+        Self::Tls13,
+        Self::OpensslTls12,
+        Self::OpensslTls13,
+    ];
 
     /// With the backend openssl beside the usual one.
     const BACKENDS: [Self; 6] = [
@@ -181,8 +187,13 @@ impl On {
         match self {
             Self::EachScheme => &Scheme::ALL,
             Self::EachBackend => &Scheme::BACKENDS,
-            Self::Https => &[Scheme::Tls13],
-            Self::CutTls => &[Scheme::Tls12, Scheme::Tls13],
+            Self::Https => &[Scheme::Tls13, Scheme::OpensslTls13],
+            Self::CutTls => &[
+                Scheme::Tls12,
+                Scheme::Tls13,
+                Scheme::OpensslTls12,
+                Scheme::OpensslTls13,
+            ],
             Self::Http | Self::Apache | Self::Ssh | Self::Fault(_) | Self::Refused => {
                 &[Scheme::Http]
             }

@@ -189,6 +189,7 @@ pub(super) const PROXIED: &[Case] = &[
         "ssh copy",
         &[
             "scp",
+            "-O",
             "-q",
             "-F",
             "{ssh-config}",

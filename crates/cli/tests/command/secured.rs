@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa, Issuer, KeyIdMethod,
+    KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use rustls::crypto::Identity;
 use rustls::crypto::cipher::OutboundPlain;
 use rustls::pki_types::PrivateKeyDer;
@@ -21,7 +24,12 @@ struct Secured {
     authority: PathBuf,
     /// Its public key, PEM.
     key: String,
+    /// Revocation lists of its authority, PEM: without it, and with it.
+    lists: [String; 2],
 }
+
+/// The serial number of the server's certificate.
+const SERIAL: u64 = 7;
 
 impl Secured {
     fn new(name: &str) -> Self {
@@ -42,7 +50,8 @@ impl Secured {
         let key = KeyPair::generate().expect("a key");
         let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
         let key = KeyPair::generate().expect("a key");
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        let mut leaf = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        leaf.serial_number = Some(SerialNumber::from(SERIAL));
         let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
         let public = key.public_key_pem();
         let identity = Identity::from_cert_chain(vec![leaf.der().clone()]).expect("a chain");
@@ -65,6 +74,7 @@ impl Secured {
             url: format!("https://localhost:{port}/"),
             authority,
             key: public,
+            lists: [list(&issuer, None), list(&issuer, Some(SERIAL))],
         }
     }
 
@@ -83,6 +93,26 @@ impl Secured {
         all.extend_from_slice(args);
         command(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")), &all)
     }
+}
+
+/// A revocation list with that certificate, if any.
+fn list(issuer: &Issuer<'_, KeyPair>, revoked: Option<u64>) -> String {
+    let revoked = revoked.map(|serial| RevokedCertParams {
+        serial_number: SerialNumber::from(serial),
+        revocation_time: date_time_ymd(2025, 1, 1),
+        reason_code: None,
+        invalidity_date: None,
+    });
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2025, 1, 1),
+        next_update: date_time_ymd(4000, 1, 1),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.into_iter().collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = params.signed_by(issuer).expect("a list");
+    list.pem().expect("text")
 }
 
 /// One request, one answer, the end.
@@ -240,6 +270,23 @@ fn keys_can_be_pinned() {
         server.run(&["-k", "--pinnedpubkey", &key]).ok().text(),
         "secret"
     );
+}
+
+#[test]
+fn revoked_certificates_are_refused() {
+    let server = Secured::new("revoked");
+    let authority = server.authority.display().to_string();
+    let [clean, revoking] = ["clean", "revoking"].map(|name| server.authority.with_file_name(name));
+    std::fs::write(&clean, &server.lists[0]).expect("a file");
+    std::fs::write(&revoking, &server.lists[1]).expect("a file");
+    let with = |list: &std::path::Path| {
+        let list = list.display().to_string();
+        server.run(&["--cacert", &authority, "--crlfile", &list])
+    };
+    assert_eq!(with(&clean).ok().text(), "secret");
+    let ran = with(&revoking);
+    assert_eq!(ran.code, 60, "{}", ran.err);
+    assert!(ran.err.contains("revoked"), "{}", ran.err);
 }
 
 #[test]
