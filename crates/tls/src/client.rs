@@ -20,6 +20,8 @@ pub struct Client {
 /// A backend's part of a client.
 pub(crate) trait Settings: fmt::Debug + Send + Sync {
     fn filter(&self, name: ServerName<'static>) -> Result<Box<dyn Filter>, Fault>;
+    fn export_sessions(&self) -> Result<Vec<u8>, Fault>;
+    fn import_sessions(&self, exported: &[u8]) -> Result<usize, Fault>;
 }
 
 impl Client {
@@ -59,6 +61,34 @@ impl Client {
             }
         })?;
         self.settings.filter(name.to_owned())
+    }
+
+    /// The sessions that connections of a later [`Client`] with equal settings may resume, e.g.
+    /// in the next run of a program. Backend openssl only.
+    ///
+    /// **They are secret.** Whoever has them can decrypt what was and will be sent in these
+    /// sessions and pass for their client; whoever can change them can pass for a server. Keep
+    /// them where private keys would be, and overwrite them after use.
+    ///
+    /// The tickets of TLS 1.3 among them leave this client, because each is for one connection:
+    /// import an export once.
+    ///
+    /// # Errors
+    /// [`Reason::Unsupported`] with the backend rustls, whose sessions cannot be rebuilt from
+    /// bytes. [`Reason::BadRequest`] if these settings keep no sessions.
+    pub fn export_sessions(&self) -> Result<Vec<u8>, Fault> {
+        self.settings.export_sessions()
+    }
+
+    /// Keeps what [`Self::export_sessions`] of a client with equal settings returned, and says
+    /// how many sessions there were; as many as [`Config::resumption`] allows remain. Those
+    /// whose time is up are never offered.
+    ///
+    /// # Errors
+    /// As above, and [`Reason::BadRequest`] for bytes that are damaged, none of its own, or from
+    /// other settings; [`Reason::Unsupported`] for another version's. Then nothing has changed.
+    pub fn import_sessions(&self, exported: &[u8]) -> Result<usize, Fault> {
+        self.settings.import_sessions(exported)
     }
 
     /// Which library speaks.

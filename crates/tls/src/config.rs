@@ -15,7 +15,7 @@ use crate::pin::Pins;
 /// Everything about TLS that an application may choose; [`Config::build`] checks it.
 ///
 /// Defaults: TLS 1.2 and 1.3, full verification, no ALPN, no client certificate,
-/// resumption for up to 256 servers where the backend can, server name indication on. What
+/// resumption for up to 256 servers, server name indication on. What
 /// a backend cannot do is refused by `Config::build`, never left out in silence.
 #[derive(Debug)]
 #[must_use = "a Config does nothing until it is built"]
@@ -184,8 +184,14 @@ impl Config {
         self
     }
 
-    /// For how many servers sessions are kept to be resumed; 0 turns resumption off. The
-    /// backend openssl resumes none, and refuses to be asked for it.
+    /// For how many servers sessions are kept to be resumed (default 256); 0 turns resumption
+    /// off. Those of the server that was longest unused give way.
+    ///
+    /// They are kept by the verified name and belong to the [`Client`]: no other settings
+    /// resume them. A resumed connection is not verified again, so with the backend openssl
+    /// none is resumed after the server's certificates have ended or a day has passed since
+    /// they were verified, and with revocation lists or [`Config::require_ocsp`] none at all:
+    /// asking for it nevertheless is refused.
     pub fn resumption(mut self, servers: usize) -> Self {
         self.sessions = Some(servers);
         self

@@ -37,6 +37,12 @@ impl Pins {
         Ok(())
     }
 
+    /// All of them, to tell settings apart.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.concat()
+    }
+
     /// Whether a server with that certificate is one of them.
     pub(crate) fn accept(&self, certificate: &[u8]) -> bool {
         let key = || x509::public_key(certificate);

@@ -197,6 +197,19 @@ pub(crate) fn revocation_list(der: &[u8]) -> Option<RevocationList> {
     })
 }
 
+/// The lifetime in seconds that a server gave its ticket, of OpenSSL's encoding of a session.
+#[cfg(feature = "openssl")]
+pub(crate) fn session_lifetime(session: &[u8]) -> Option<u64> {
+    let (mut rest, _) = element(session, SEQUENCE)?;
+    while *rest.first()? != EXPLICIT_LIFETIME {
+        (_, rest) = element(rest, *rest.first()?)?;
+    }
+    let (digits, _) = element(element(rest, EXPLICIT_LIFETIME)?.0, INTEGER)?;
+    let fits = digits.len() <= 8;
+    let number = digits.iter().fold(0, |n, digit| n << 8 | u64::from(*digit));
+    Some(number).filter(|_| fits)
+}
+
 /// 1.2.840.113549.1.1, and the last number of it for RSASSA-PSS.
 const PKCS_1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
 const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
@@ -232,6 +245,8 @@ const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 #[cfg(feature = "openssl")]
 const EXPLICIT_LIST_EXTENSIONS: u8 = 0xa0;
+#[cfg(feature = "openssl")]
+const EXPLICIT_LIFETIME: u8 = 0xa9;
 const EXPLICIT_PSS_HASH: u8 = 0xa0;
 const EXPLICIT_VERSION: u8 = 0xa0;
 const EXPLICIT_EXTENSIONS: u8 = 0xa3;

@@ -127,6 +127,9 @@ impl TlsFilter {
             state: &mut self.state,
         };
         let went = connection.advance(io, cx);
+        if went.is_err() && !self.state.open {
+            self.shared.forget(judge);
+        }
         stream.get_mut().swap(io.net_in, io.net_out);
         went
     }
@@ -370,6 +373,11 @@ fn agreement(ssl: &SslRef) -> String {
     if let Some(protocol) = ssl.selected_alpn_protocol() {
         parts.push(format!("ALPN {}", protocol.escape_ascii()));
     }
-    parts.push("full".to_owned());
+    let kind = if ssl.session_reused() {
+        "resumed"
+    } else {
+        "full"
+    };
+    parts.push(kind.to_owned());
     parts.join(", ")
 }

@@ -12,15 +12,16 @@ use openssl::ssl::{
     SslSessionCacheMode, SslVerifyMode, SslVersion, StatusType,
 };
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
-use openssl::x509::{X509, X509Crl};
+use openssl::x509::{X509, X509Crl, X509VerifyResult};
 use rustls_pki_types::{CertificateDer, ServerName};
 use sockless_core::{Fault, Filter};
 use zeroize::Zeroizing;
 
 use super::error::Failure;
 use super::filter::TlsFilter;
-use super::staple;
+use super::sessions::{self, Sessions};
 use super::verify::{Judge, List, Rules};
+use super::{export, resume, staple};
 use crate::config::{Backend, bad, unsupported};
 use crate::identity::ClientIdentity;
 use crate::refusal::Refusal;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     alpn: Vec<Vec<u8>>,
     sni: bool,
     ocsp: bool,
+    /// `None`: nothing is resumed.
+    sessions: Option<Arc<Sessions>>,
 }
 
 impl fmt::Debug for Shared {
@@ -48,6 +51,8 @@ impl fmt::Debug for Shared {
 
 /// 112 bits: RSA of 2048 bits, SHA-2. It is what rustls accepts at least.
 const SECURITY_LEVEL: u32 = 2;
+/// Servers whose sessions are kept when nobody says for how many.
+const SESSIONS: usize = 256;
 /// With the post-quantum group that OpenSSL has from 3.5 on, and without.
 const GROUPS: [&str; 2] = ["X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"];
 
@@ -59,10 +64,7 @@ impl Settings {
                 "a choice of cryptography provider",
             ));
         }
-        if from.sessions.is_some_and(|servers| servers > 0) {
-            // crate openssl has no safe way to give a session to a connection.
-            return Err(unsupported(Backend::Openssl, "session resumption"));
-        }
+        let sessions = resumable(&from)?;
         let mut context = base(&from).map_err(|error| cannot("OpenSSL cannot be used", error))?;
         negotiable(&from, &mut context)?;
         trust(&from.roots, &mut context)?;
@@ -71,6 +73,10 @@ impl Settings {
         }
         if let Some(log) = from.key_log {
             context.set_keylog_callback(move |_, line| log.0.line(line));
+        }
+        if let Some(sessions) = &sessions {
+            sessions::collect(&mut context, sessions)
+                .map_err(|error| cannot("sessions cannot be resumed", error))?;
         }
         if from.ocsp {
             staple::require(&mut context)
@@ -91,6 +97,7 @@ impl Settings {
             alpn: from.alpn,
             sni: from.sni,
             ocsp: from.ocsp,
+            sessions,
         })))
     }
 }
@@ -98,6 +105,24 @@ impl Settings {
 impl client::Settings for Settings {
     fn filter(&self, name: ServerName<'static>) -> Result<Box<dyn Filter>, Fault> {
         Ok(Box::new(TlsFilter::new(Arc::clone(&self.0), name)))
+    }
+
+    fn export_sessions(&self) -> Result<Vec<u8>, Fault> {
+        Ok(self.sessions()?.export())
+    }
+
+    fn import_sessions(&self, exported: &[u8]) -> Result<usize, Fault> {
+        self.sessions()?.import(exported)
+    }
+}
+
+impl Settings {
+    fn sessions(&self) -> Result<&Sessions, Fault> {
+        self.0.sessions.as_deref().ok_or_else(|| {
+            bad("these TLS settings keep no sessions").remedy(
+                "do without revocation lists and required OCSP, and do not turn resumption off",
+            )
+        })
     }
 }
 
@@ -111,10 +136,19 @@ impl Shared {
         let mut ssl = Ssl::new(&self.context)?;
         let shown = name.to_str();
         let host = shown.strip_suffix('.').unwrap_or(&shown);
-        let judge = Arc::new(Judge::new(host.to_owned(), now));
+        let is_full = self.rules.verify == Verify::Full;
+        let offered = self.sessions.as_ref();
+        let offered = offered.and_then(|sessions| sessions.offer(host, now));
+        let until = offered.as_ref().map(|session| session.verified_until);
+        let judge = Arc::new(Judge::new(host.to_owned(), now, is_full, until));
+        judge.attach(&mut ssl)?;
+        if let Some(session) = offered {
+            // One that OpenSSL does not take is one full handshake more.
+            let _taken = resume::resume(&mut ssl, &session.der);
+        }
         let param = ssl.param_mut();
         param.set_time(now.as_secs().try_into().unwrap_or_default());
-        if self.rules.verify == Verify::Full {
+        if is_full {
             param.set_hostflags(
                 X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT,
             );
@@ -130,7 +164,6 @@ impl Shared {
         }
         if self.ocsp {
             ssl.set_status_type(StatusType::OCSP)?;
-            staple::attach(&mut ssl, &judge)?;
         }
         let (rules, asked) = (Arc::clone(&self.rules), Arc::clone(&judge));
         ssl.set_verify_callback(SslVerifyMode::PEER, move |good, at| {
@@ -141,9 +174,11 @@ impl Shared {
 
     /// What has to hold once hands are shaken.
     pub(super) fn check(&self, ssl: &SslRef, judge: &Judge) -> Result<(), Failure> {
-        if !judge.is_pinned() {
+        match ssl.session_reused() {
+            true => self.still_holds(ssl).map_err(Failure::refused)?,
             // No certificate was ever seen: there is none without one, but who knows.
-            return Err(Failure::refused(Refusal::Pin));
+            false if !judge.is_pinned() => return Err(Failure::refused(Refusal::Pin)),
+            false => {}
         }
         match ssl.selected_alpn_protocol() {
             Some(chosen) if !self.alpn.iter().any(|offered| offered == chosen) => {
@@ -153,8 +188,46 @@ impl Shared {
         }
     }
 
+    /// What can be checked again of a resumed session's server: OpenSSL does not ask then.
+    fn still_holds(&self, ssl: &SslRef) -> Result<(), Refusal> {
+        let is_verified = ssl.verify_result() == X509VerifyResult::OK;
+        if self.rules.verify == Verify::Full && !is_verified {
+            let why = "its session is of a connection that did not verify it";
+            return Err(Refusal::Other(why.to_owned()));
+        }
+        let certificate = ssl.peer_certificate().and_then(|it| it.to_der().ok());
+        let is_pinned = certificate.is_some_and(|der| self.rules.pins.accept(&der));
+        is_pinned.then_some(()).ok_or(Refusal::Pin)
+    }
+
+    /// A handshake with that server failed.
+    pub(super) fn forget(&self, judge: &Judge) {
+        if let Some(sessions) = &self.sessions {
+            sessions.forget(&judge.name);
+        }
+    }
+
     pub(super) fn is_unverified(&self) -> bool {
         self.rules.verify == Verify::Insecure
+    }
+}
+
+/// The cache, if there is to be one: revocation lists and stapled answers speak of a day, and
+/// a resumed connection is not held to those of its own.
+fn resumable(from: &Config) -> Result<Option<Arc<Sessions>>, Fault> {
+    let may = from.crls.is_empty() && !from.ocsp;
+    match from.sessions {
+        Some(1..) if !may => Err(unsupported(
+            Backend::Openssl,
+            "resumption together with revocation lists or required OCSP",
+        )),
+        None if !may => Ok(None),
+        Some(0) => Ok(None),
+        servers => {
+            let servers = servers.unwrap_or(SESSIONS);
+            let settings = export::fingerprint(from);
+            Ok(Some(Arc::new(Sessions::new(servers, settings))))
+        }
     }
 }
 

@@ -2,20 +2,18 @@
 //! (RFC 6066 section 8, RFC 6960).
 
 use core::time::Duration;
-use std::sync::{Arc, OnceLock};
 
 use openssl::asn1::Asn1GeneralizedTimeRef;
 use openssl::error::ErrorStack;
-use openssl::ex_data::Index;
 use openssl::hash::MessageDigest;
 use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspFlag, OcspResponse};
-use openssl::ssl::{Ssl, SslContextBuilder, SslRef};
+use openssl::ssl::{SslContextBuilder, SslRef};
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509Ref};
 
-use super::verify::Judge;
+use super::verify;
 use crate::refusal::Refusal;
 use crate::x509;
 
@@ -24,34 +22,19 @@ const SKEW: Duration = Duration::from_secs(300);
 
 /// Makes servers without a good answer be refused.
 pub(super) fn require(context: &mut SslContextBuilder) -> Result<(), ErrorStack> {
-    let judge = index()?;
+    let judge = verify::index()?;
     context.set_status_callback(move |ssl| {
         let Some(judge) = ssl.ex_data(judge) else {
             return Ok(false);
         };
-        let answer = verify(ssl, judge.now);
+        let answer = check(ssl, judge.now);
         // OpenSSL's own errors on the way are in the answer.
         drop(ErrorStack::get());
         Ok(answer.map_err(|why| judge.refuse(why)).is_ok())
     })
 }
 
-/// Lets the callback know whose connection it is asked about.
-pub(super) fn attach(ssl: &mut SslRef, judge: &Arc<Judge>) -> Result<(), ErrorStack> {
-    ssl.set_ex_data(index()?, Arc::clone(judge));
-    Ok(())
-}
-
-/// Where a connection keeps its judge; one place for all.
-fn index() -> Result<Index<Ssl, Arc<Judge>>, ErrorStack> {
-    static INDEX: OnceLock<Index<Ssl, Arc<Judge>>> = OnceLock::new();
-    match INDEX.get() {
-        Some(index) => Ok(*index),
-        None => Ssl::new_ex_index().map(|index| *INDEX.get_or_init(|| index)),
-    }
-}
-
-fn verify(ssl: &SslRef, now: Duration) -> Result<(), Refusal> {
+fn check(ssl: &SslRef, now: Duration) -> Result<(), Refusal> {
     let unknown = |what: &str| Refusal::RevocationUnknown(what.to_owned());
     let broken = |_: ErrorStack| unknown("the server's stapled answer is broken");
     let chain = ssl.verified_chain();

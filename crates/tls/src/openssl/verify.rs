@@ -1,8 +1,11 @@
 //! Verification of servers: what OpenSSL does not check, and why it refuses.
 
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use openssl::error::ErrorStack;
+use openssl::ex_data::Index;
+use openssl::ssl::{Ssl, SslRef};
 use openssl::stack::StackRef;
 use openssl::x509::{CrlStatus, X509, X509Crl, X509Ref, X509StoreContextRef, X509VerifyResult};
 
@@ -37,6 +40,10 @@ pub(super) struct Judge {
     pub(super) name: String,
     /// The wall clock, since the Unix epoch.
     pub(super) now: Duration,
+    /// Whether certificates are verified at all.
+    pub(super) is_full: bool,
+    /// The end of the verification that the offered session speaks for, if there is one.
+    pub(super) verified_until: Option<Duration>,
     case: Mutex<Case>,
 }
 
@@ -48,12 +55,25 @@ struct Case {
 }
 
 impl Judge {
-    pub(super) fn new(name: String, now: Duration) -> Self {
+    pub(super) fn new(
+        name: String,
+        now: Duration,
+        is_full: bool,
+        verified_until: Option<Duration>,
+    ) -> Self {
         Self {
             name,
             now,
+            is_full,
+            verified_until,
             case: Mutex::default(),
         }
+    }
+
+    /// Lets OpenSSL's callbacks know whose connection they are asked about.
+    pub(super) fn attach(self: &Arc<Self>, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        ssl.set_ex_data(index()?, Arc::clone(self));
+        Ok(())
     }
 
     /// Why the server was refused, if it was.
@@ -152,6 +172,15 @@ impl Judge {
             }
             _ => Refusal::Other(error.error_string().to_owned()),
         }
+    }
+}
+
+/// Where a connection keeps its judge; one place for all.
+pub(super) fn index() -> Result<Index<Ssl, Arc<Judge>>, ErrorStack> {
+    static INDEX: OnceLock<Index<Ssl, Arc<Judge>>> = OnceLock::new();
+    match INDEX.get() {
+        Some(index) => Ok(*index),
+        None => Ssl::new_ex_index().map(|index| *INDEX.get_or_init(|| index)),
     }
 }
 

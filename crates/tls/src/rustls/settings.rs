@@ -30,6 +30,9 @@ pub(crate) struct Settings {
 const SESSIONS_PER_SERVER: usize = 8;
 /// Servers whose sessions are kept when nobody says for how many.
 const SESSIONS: usize = 256;
+/// rustls encodes its session values, and decodes them for its own tests only.
+const PORTABLE: &str =
+    "exporting and importing sessions: its session values cannot be rebuilt from bytes";
 
 impl Settings {
     pub(crate) fn new(from: Config) -> Result<Self, Fault> {
@@ -101,6 +104,14 @@ impl client::Settings for Settings {
     fn filter(&self, name: ServerName<'static>) -> Result<Box<dyn Filter>, Fault> {
         let config = Arc::clone(&self.config);
         Ok(Box::new(TlsFilter::new(config, name, self.unverified)))
+    }
+
+    fn export_sessions(&self) -> Result<Vec<u8>, Fault> {
+        Err(unsupported(Backend::Rustls, PORTABLE))
+    }
+
+    fn import_sessions(&self, _: &[u8]) -> Result<usize, Fault> {
+        Err(unsupported(Backend::Rustls, PORTABLE))
     }
 }
 

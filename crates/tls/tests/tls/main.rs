@@ -18,6 +18,7 @@ mod peer;
 mod records;
 #[cfg(feature = "openssl")]
 mod refusals;
+mod resumption;
 mod rustls_only;
 #[cfg(feature = "openssl")]
 mod servers;

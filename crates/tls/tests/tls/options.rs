@@ -148,7 +148,8 @@ fn what_a_backend_cannot_do_is_said() {
     match BACKEND {
         Backend::Rustls => refused("OCSP", config(roots()).require_ocsp(true)),
         _ => {
-            refused("resumption", config(roots()).resumption(1));
+            let revocable = config(roots()).require_ocsp(true);
+            refused("resumption", revocable.resumption(1));
             let provider = config(roots()).provider(sockless_tls::Provider::Ring);
             refused("provider", provider);
         }

@@ -1,9 +1,9 @@
-//! What rustls does and OpenSSL does not: in place, resumed, after the quantum.
+//! What rustls does and OpenSSL does not, and the other way round.
 
 use sockless_core::{Buf, Reason};
 use sockless_tls::Provider;
 
-use crate::peer::{Local, Remote, World, both_versions, config, drain, pattern, settle};
+use crate::peer::{Local, Remote, World, config, drain, pattern, settle};
 
 const RECORD: usize = 16 * 1024;
 
@@ -43,42 +43,6 @@ fn a_record_across_buffers_is_copied_once_and_others_not_at_all() {
         local.copied
     );
     assert_eq!(drain(&mut local.app_in), body);
-}
-
-#[test]
-fn the_second_connection_is_resumed_unless_that_is_off() {
-    for world in both_versions() {
-        let (mut local, mut remote) = world.connected();
-        remote.write(b"ticket is behind us");
-        settle(&mut local, &mut remote).unwrap();
-        let (second, _) = world.connected();
-        assert!(second.note().ends_with("resumed"), "{}", second.note());
-
-        let fresh = config(world.authority.roots())
-            .resumption(0)
-            .build()
-            .unwrap();
-        for _ in 0..2 {
-            let mut local = Local::new(&fresh, "example.com");
-            settle(&mut local, &mut Remote::new(&world.server)).unwrap();
-            assert!(local.note().ends_with("full"), "{}", local.note());
-        }
-    }
-}
-
-#[test]
-fn one_name_does_not_resume_anothers_session() {
-    let world = World::new();
-    drop(world.connected());
-    let mut local = Local::new(&world.client, "EXAMPLE.com.");
-    settle(&mut local, &mut Remote::new(&world.server)).unwrap();
-    assert!(
-        local.note().ends_with("resumed"),
-        "the same name, in other words"
-    );
-    let mut local = Local::new(&world.client, "other.example");
-    let fault = settle(&mut local, &mut Remote::new(&world.server)).unwrap_err();
-    assert_eq!(fault.reason, Reason::Certificate);
 }
 
 #[cfg(feature = "aws-lc-rs")]
@@ -134,4 +98,17 @@ fn sessions_are_kept_for_as_many_servers_as_was_said() {
     assert!(meet("a.example").ends_with("resumed"));
     meet("c.example");
     assert!(meet("a.example").ends_with("full"), "the oldest gives way");
+}
+
+#[test]
+fn sessions_cannot_leave_and_that_is_said() {
+    let client = World::new().client;
+    for fault in [
+        client.export_sessions().unwrap_err(),
+        client.import_sessions(b"SKLS").unwrap_err(),
+    ] {
+        assert_eq!(fault.reason, Reason::Unsupported);
+        assert!(fault.what.contains("backend rustls"), "{}", fault.what);
+        assert!(fault.what.contains("rebuilt from bytes"), "{}", fault.what);
+    }
 }

@@ -169,9 +169,9 @@ pub(crate) fn settle(local: &mut Local, server: &mut Server) -> Result<(), Fault
     }
 }
 
-const VERSIONS: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
+pub(crate) const VERSIONS: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
 
-fn only(context: &mut SslContextBuilder, version: SslVersion) {
+pub(crate) fn only(context: &mut SslContextBuilder, version: SslVersion) {
     context.set_min_proto_version(Some(version)).unwrap();
     context.set_max_proto_version(Some(version)).unwrap();
 }
