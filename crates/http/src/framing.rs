@@ -30,15 +30,15 @@ pub(crate) enum Framing {
 
 impl FramingFields {
     /// Takes one field in. Names are told apart by length first: most are none of ours.
-    pub(crate) fn see(&mut self, name: &str, value: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn see(&mut self, name: &[u8], value: &[u8]) -> Result<(), Fault> {
         match name.len() {
-            14 if name.eq_ignore_ascii_case("Content-Length") => self.see_length(value),
-            17 if name.eq_ignore_ascii_case("Transfer-Encoding") => self.see_transfer(value),
-            10 if name.eq_ignore_ascii_case("Connection") => {
+            14 if name.eq_ignore_ascii_case(b"Content-Length") => self.see_length(value),
+            17 if name.eq_ignore_ascii_case(b"Transfer-Encoding") => self.see_transfer(value),
+            10 if name.eq_ignore_ascii_case(b"Connection") => {
                 self.see_connection(value);
                 Ok(())
             }
-            16 if name.eq_ignore_ascii_case("Content-Encoding") => {
+            16 if name.eq_ignore_ascii_case(b"Content-Encoding") => {
                 self.encoded |= !value.eq_ignore_ascii_case(b"identity");
                 Ok(())
             }

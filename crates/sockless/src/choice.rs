@@ -72,6 +72,9 @@ impl NoProxy {
         if self.all {
             return true;
         }
+        if self.entries.is_empty() {
+            return false;
+        }
         let host = host.strip_suffix('.').unwrap_or(host);
         let ip = host.parse::<IpAddr>().ok();
         self.entries.iter().any(|(pattern, only)| {

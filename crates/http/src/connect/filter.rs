@@ -270,7 +270,7 @@ impl Connect {
 fn after(head: &Head, minor: u8) -> Result<Option<Drain>, Fault> {
     let mut framing = FramingFields::default();
     for (name, value) in head.fields.iter() {
-        framing.see(&String::from_utf8_lossy(name), value)?;
+        framing.see(name, value)?;
     }
     let said = |token: &[u8]| {
         let mut values = head.fields.all("Proxy-Connection");
