@@ -5,14 +5,23 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use fastrand::Rng;
+use rustls::ServerConfig;
 use sockless::tls::Version;
-use sockless::{Completion, Driver, Event, Limits, Output, Request, Session};
-use sockless_sim::{Faults, Sim};
+use sockless::{
+    Completion, Driver, Endpoint, Event, Limits, OpKind, Output, Proxy, Request, Session,
+    TransferId,
+};
+use sockless_sim::{Answer, Faults, Sim, World};
+use sockless_simulation::http::Server;
+use sockless_simulation::proxies::Connect;
 use sockless_simulation::scenarios::session;
-use sockless_simulation::world::{HOST, Hosts};
+use sockless_simulation::secured::Secured;
+use sockless_simulation::world::{HOST, Hosts, PROXY};
 
 struct Counting;
 
@@ -63,6 +72,24 @@ fn inside<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
+/// A network on which the server can only be reached through a proxy, by CONNECT.
+struct BehindProxy(Arc<ServerConfig>);
+
+impl World for BehindProxy {
+    fn resolve(&mut self, host: &str) -> Vec<IpAddr> {
+        let known = host == PROXY;
+        known
+            .then_some(Ipv4Addr::LOCALHOST.into())
+            .into_iter()
+            .collect()
+    }
+
+    fn connect(&mut self, _to: &Endpoint) -> Answer {
+        let server = Secured::new(Server::new(1, true), &self.0);
+        Answer::Peer(Box::new(Connect::new(server, "server.test:443", None, 1)))
+    }
+}
+
 /// A session on a network on which nothing goes wrong.
 struct Bench {
     session: Session,
@@ -70,6 +97,8 @@ struct Bench {
     done: Vec<Completion>,
     completions: u64,
     received: u64,
+    /// Receives that were submitted.
+    receives: u64,
 }
 
 impl Bench {
@@ -77,33 +106,45 @@ impl Bench {
         clippy::disallowed_methods,
         reason = "virtual time must begin somewhere"
     )]
-    fn new(tls: Option<Version>, limits: Limits) -> Self {
+    fn with(
+        tls: Option<Version>,
+        limits: Limits,
+        world: impl FnOnce(Option<Arc<ServerConfig>>) -> Box<dyn World>,
+    ) -> Self {
         let start = Instant::now();
         let (session, server) = session(limits, tls, start, 7);
-        let world = Hosts {
-            rng: Rng::with_seed(1),
-            tls: server,
-            dead: 0,
-            calm: true,
-            chained: false,
-        };
         let mut faults = Faults::none();
         faults.window = 1 << 20;
-        let sim = Sim::new(Box::new(world), faults, start, 1);
-        let (done, completions, received) = (Vec::new(), 0, 0);
         Self {
             session,
-            sim,
-            done,
-            completions,
-            received,
+            sim: Sim::new(world(server), faults, start, 1),
+            done: Vec::new(),
+            completions: 0,
+            received: 0,
+            receives: 0,
         }
+    }
+
+    fn new(tls: Option<Version>, limits: Limits) -> Self {
+        Self::with(tls, limits, |tls| {
+            Box::new(Hosts {
+                rng: Rng::with_seed(1),
+                tls,
+                dead: 0,
+                calm: true,
+                chained: false,
+            })
+        })
     }
 
     fn start(&mut self, scheme: &str, bytes: u64) {
         let request = Request::get(&format!("{scheme}://{HOST}/{bytes}")).expect("a URL");
+        self.send(request);
+    }
+
+    fn send(&mut self, request: Request) -> TransferId {
         let started = self.session.start(self.sim.now(), request);
-        started.expect("it starts");
+        started.expect("it starts")
     }
 
     /// Runs until `bytes` of body have come or a transfer has ended; says whether one has.
@@ -111,7 +152,10 @@ impl Bench {
         loop {
             let now = self.sim.now();
             match inside(|| self.session.poll(now)) {
-                Output::Submit(op) => self.sim.submit(op),
+                Output::Submit(op) => {
+                    self.receives += u64::from(matches!(op.kind, OpKind::Recv { .. }));
+                    self.sim.submit(op);
+                }
                 Output::Cancel(id) => self.sim.cancel(id),
                 Output::Event(_, Event::Data(piece)) => {
                     self.received += piece.len() as u64;
@@ -160,6 +204,42 @@ fn a_completion_in_steady_state_allocates_nothing() {
         let (allocations, completions) = steady(scheme, tls);
         assert!(completions > 200, "{completions} completions");
         assert_eq!(allocations, 0, "{scheme} {tls:?}: in {completions}");
+    }
+}
+
+/// What a download of `size` MiB over TLS took: operations and receives in all, then
+/// allocations and completions of all but its first and last 2 MiB.
+fn cost(size: u64, tunneled: bool) -> ([u64; 2], [u64; 2]) {
+    let request = Request::get(&format!("https://{HOST}/{}", size * MIB)).expect("a URL");
+    let (mut bench, request) = match tunneled {
+        false => (Bench::new(Some(Version::Tls13), Limits::default()), request),
+        true => {
+            let world = |tls: Option<_>| Box::new(BehindProxy(tls.expect("TLS"))) as Box<_>;
+            let proxy = Proxy::parse(&format!("http://{PROXY}:3128")).expect("a proxy");
+            let bench = Bench::with(Some(Version::Tls13), Limits::default(), world);
+            (bench, request.proxy(proxy))
+        }
+    };
+    let id = bench.send(request);
+    bench.run(2 * MIB);
+    assert_eq!(bench.session.layers(id), ["tls"], "tunneled: {tunneled}");
+    let before = [ALLOCATIONS.get(), bench.completions];
+    bench.run((size - 2) * MIB);
+    let steady = [ALLOCATIONS.get() - before[0], bench.completions - before[1]];
+    assert!(bench.run(u64::MAX));
+    let all = [bench.session.stats().submitted, bench.receives];
+    (all, steady)
+}
+
+#[test]
+fn a_tunnel_that_is_made_costs_nothing() {
+    for size in [6, 14] {
+        let (direct, steady) = cost(size, false);
+        let (tunneled, steady_in_tunnel) = cost(size, true);
+        assert_eq!(steady, steady_in_tunnel, "{size} MiB");
+        // To ask for the tunnel, and its answer.
+        let more = [direct[0] + 2, direct[1] + 1];
+        assert_eq!(tunneled, more, "{size} MiB");
     }
 }
 
