@@ -58,7 +58,7 @@ fn tunnel_speaks_through_a_proxy_and_without_one() {
     let running = servers::Servers::start(&["dante"]).expect("a SOCKS server");
     let to = format!("localhost:{}", nginx.port(servers::Host::Http));
     let socks = format!("socks5h://127.0.0.1:{}", running.dante().port());
-    for proxies in [vec![], vec![socks.clone()], vec![socks.clone(), socks]] {
+    for proxies in [vec![], vec![socks]] {
         let text = output(Command::new(example("tunnel")).arg(&to).args(&proxies));
         assert!(text.contains("HTTP/1.1 "), "{proxies:?}: {text}");
         assert!(
