@@ -29,7 +29,8 @@
 //! **Invariant: nothing is read that was not given.** Certificates arrive as bytes
 //! and the wall clock arrives with each pump. The one exception is what keys are made
 //! of: the cryptography library's own random generator. (OpenSSL is given the wall clock
-//! for its checks of certificates, as of a connection's first pump.)
+//! for its checks of certificates and its sessions, as of a connection's first pump; the
+//! age of a ticket it takes from the system's clock as well.)
 
 #![cfg_attr(
     not(any(feature = "rustls", feature = "openssl")),

@@ -13,13 +13,14 @@ pub(super) fn dead(files: &[File]) -> Vec<String> {
         .filter(|path| is_target(path))
         .map(|path| (*path).to_owned())
         .collect();
-    pending.extend(named_targets(files));
+    let named = named_targets(files);
+    pending.extend(named.iter().cloned());
     while let Some(path) = pending.pop() {
         let Some(file) = files.iter().find(|file| file.path == path) else {
             continue;
         };
         if reached.insert(path.clone()) {
-            pending.extend(modules(&path, &file.text));
+            pending.extend(modules(&path, &file.text, named.contains(&path)));
         }
     }
     files
@@ -69,11 +70,11 @@ fn named_targets(files: &[File]) -> Vec<String> {
     found
 }
 
-/// The files that a file's `mod` and `include!` lines may mean.
-fn modules(path: &str, text: &str) -> Vec<String> {
+/// The files that a file's `mod` and `include!` lines may mean; those of a target are beside it.
+fn modules(path: &str, text: &str, is_named: bool) -> Vec<String> {
     let folder = parent(path);
     let name = path.rsplit('/').next().unwrap_or_default();
-    let is_root = is_target(path) || ["mod.rs", "lib.rs", "main.rs"].contains(&name);
+    let is_root = is_named || is_target(path) || ["mod.rs", "lib.rs", "main.rs"].contains(&name);
     let below = if is_root {
         folder.to_owned()
     } else {
@@ -154,7 +155,8 @@ mod tests {
             file("crates/a/tests/common/mod.rs", ""),
             file("crates/a/examples/two/main.rs", ""),
             file("odd/Cargo.toml", "[[test]]\npath = \"./place/test.rs\"\n"),
-            file("odd/place/test.rs", ""),
+            file("odd/place/test.rs", "mod beside;"),
+            file("odd/place/beside.rs", ""),
         ];
         let dead = dead(&files);
         assert_eq!(dead.len(), 2, "{dead:?}");

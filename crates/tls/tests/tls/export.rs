@@ -111,8 +111,17 @@ fn other_settings_take_none() {
         let fault = refused(&case.build().unwrap(), &bytes);
         assert!(fault.what.contains("other TLS settings"), "{}", fault.what);
     }
-    let off = trusting().resumption(0).build().unwrap();
-    assert!(refused(&off, &bytes).what.contains("keep no sessions"));
-    let fault = off.export_sessions().unwrap_err();
-    assert_eq!(fault.reason, Reason::BadRequest);
+}
+
+#[test]
+fn settings_that_keep_none_say_so() {
+    let world = World::over(VERSIONS[1]);
+    let (_, bytes) = exported(&world);
+    let trusting = || config(world.ca.roots());
+    for case in [trusting().resumption(0), trusting().require_ocsp(true)] {
+        let client = case.build().unwrap();
+        assert!(refused(&client, &bytes).what.contains("keep no sessions"));
+        let fault = client.export_sessions().unwrap_err();
+        assert_eq!(fault.reason, Reason::BadRequest);
+    }
 }

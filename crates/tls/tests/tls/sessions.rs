@@ -12,7 +12,8 @@ use crate::servers::{Server, VERSIONS, context_of, only, settle};
 
 const NAMES: &[&str] = &["example.com", "b.example", "c.example", "127.0.0.1"];
 
-/// An authority and its server, which speaks one version and gives one ticket.
+/// An authority and its server, which speaks one version and gives one ticket, unless told
+/// otherwise.
 pub(crate) struct World {
     pub(crate) ca: Authority,
     pub(crate) server: SslContext,
@@ -25,13 +26,17 @@ impl World {
 
     /// The certificate ends with January 1 of that year.
     fn until(version: SslVersion, year: i32) -> Self {
+        Self::with(version, year, 1)
+    }
+
+    fn with(version: SslVersion, year: i32, tickets: usize) -> Self {
         let ca = Authority::new("ca");
         let issued = ca.issue_with(NAMES, |params| {
             params.not_after = rcgen::date_time_ymd(year, 1, 1);
         });
         let mut server = context_of(&issued);
         only(&mut server, version);
-        server.set_num_tickets(1).unwrap();
+        server.set_num_tickets(tickets).unwrap();
         Self {
             ca,
             server: server.build(),
@@ -108,6 +113,21 @@ fn a_ticket_is_for_one_connection_and_a_session_of_tls12_for_many() {
         });
         assert_eq!(resumed, [true, second]);
     }
+}
+
+#[test]
+fn of_one_server_eight_tickets_are_kept() {
+    let world = World::with(SslVersion::TLS1_3, 4000, 12);
+    let client = world.client();
+    world.meet(&client, "example.com");
+    let mut many = [(); 9].map(|()| Local::new(&client, "example.com"));
+    many.iter_mut().for_each(|local| local.pump().unwrap());
+    let resumed = many.map(|mut local| {
+        settle(&mut local, &mut Server::new(&world.server)).unwrap();
+        is_resumed(&local.note())
+    });
+    assert_eq!(resumed[..8], [true; 8]);
+    assert!(!resumed[8]);
 }
 
 #[test]
