@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use sockless::core::{Engine, Key, Options, Plain, Route, Target};
+use sockless::core::{Engine, Key, Options, Plain, Pool, Route, Target};
 use sockless::http::{Http1, Http1Config, Request};
-use sockless::{Buf, Event, Limits, Op, OpKind, Output};
+use sockless::{Event, Limits, Op, OpKind, Output};
 
 use super::Task;
 use crate::measure::Figures;
@@ -73,7 +73,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn submit(&mut self, mut op: Op) {
+    fn submit(&mut self, mut op: Op, pool: &Pool) {
         let slot = op.conn.slot();
         if self.waiting.len() <= slot {
             self.waiting.resize_with(slot + 1, || None);
@@ -82,19 +82,20 @@ impl Peer {
         match &mut op.kind {
             OpKind::Recv { .. } => {
                 self.waiting[slot] = Some(op);
-                self.answer(slot);
+                self.answer(slot, pool);
             }
             OpKind::Send { bufs } => {
                 let n = bufs.iter().map(|buf| buf.len()).sum();
                 self.asked[slot] = true;
                 self.done.push_back((op, n));
-                self.answer(slot);
+                self.answer(slot, pool);
             }
             _ => self.done.push_back((op, 0)),
         }
     }
 
-    fn answer(&mut self, slot: usize) {
+    /// A receive without a buffer gets one of the engine's pool, as drivers do it.
+    fn answer(&mut self, slot: usize, pool: &Pool) {
         if !self.asked[slot] {
             return;
         }
@@ -103,7 +104,7 @@ impl Peer {
         };
         self.asked[slot] = false;
         if let OpKind::Recv { buf, .. } = &mut op.kind {
-            let buf = buf.get_or_insert_with(|| Buf::with_capacity(2048));
+            let buf = buf.get_or_insert_with(|| pool.take(2048));
             buf.spare_mut()[..ANSWER.len()].copy_from_slice(ANSWER);
         }
         self.done.push_back((op, ANSWER.len()));
@@ -164,7 +165,7 @@ impl World {
     fn turn(&mut self, now: Instant) -> io::Result<()> {
         loop {
             match self.engine.poll(now) {
-                Output::Submit(op) => self.peer.submit(op),
+                Output::Submit(op) => self.peer.submit(op, self.engine.pool()),
                 Output::Cancel(id) => {
                     if let Some(op) = self.peer.cancel(id) {
                         let error = io::Error::from_raw_os_error(libc::ECANCELED);

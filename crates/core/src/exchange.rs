@@ -147,7 +147,10 @@ impl Events {
     /// Takes the next event unless the application has paused.
     pub fn pop(&mut self) -> Option<Event> {
         let at = self.next()?;
-        let event = self.queue.remove(at)?;
+        let event = match at {
+            0 => self.queue.pop_front()?,
+            _ => self.queue.remove(at)?,
+        };
         if let Event::Data(piece) = &event {
             self.data -= piece.len();
         }

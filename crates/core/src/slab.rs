@@ -55,16 +55,34 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn remove(&mut self, key: u64) -> Option<T> {
-        let entry = self
-            .slots
+        let value = self.value_at(key)?.take()?;
+        self.vacate(key);
+        Some(value)
+    }
+
+    /// As [`Slab::remove`], for a large value that nobody wants: it is dropped where it lies.
+    pub(crate) fn discard(&mut self, key: u64) {
+        if let Some(value) = self.value_at(key)
+            && value.is_some()
+        {
+            *value = None;
+            self.vacate(key);
+        }
+    }
+
+    fn value_at(&mut self, key: u64) -> Option<&mut Option<T>> {
+        self.slots
             .get_mut(key as u32 as usize)
-            .filter(|entry| entry.generation == (key >> 32) as u32)?;
-        let value = entry.value.take()?;
+            .filter(|entry| entry.generation == (key >> 32) as u32)
+            .map(|entry| &mut entry.value)
+    }
+
+    fn vacate(&mut self, key: u64) {
+        let entry = &mut self.slots[key as u32 as usize];
         // Generation 0 is skipped, so that no key is ever 0.
         entry.generation = entry.generation.wrapping_add(1).max(1);
         self.free.push(key as u32);
         self.len -= 1;
-        Some(value)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,6 +107,9 @@ mod tests {
         assert_eq!(first as u32, second as u32);
         assert_eq!((slab.get(first), slab.get(second)), (None, Some(&'b')));
         assert_eq!(slab.remove(first), None);
+        slab.discard(first);
         assert_eq!(slab.len(), 1);
+        slab.discard(second);
+        assert_eq!((slab.get(second), slab.len()), (None, 0));
     }
 }

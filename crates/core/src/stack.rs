@@ -169,6 +169,15 @@ impl Stack {
         wire.clamp(1, most.max(1))
     }
 
+    /// Whether no layer has more to say once `sent` bytes are out: nothing waits on its way
+    /// down, and none of them had to wait for room below.
+    pub(crate) fn has_said_all(&self, sent: usize) -> bool {
+        let quiet = |seam: &Seam| seam.down.is_empty() && !seam.down.is_finished();
+        sent < self.seams[0].down.limit()
+            && self.seams.iter().all(quiet)
+            && self.handshaking().is_none()
+    }
+
     /// The lowest layer's [`Filter::unit`].
     pub(crate) fn unit(&self) -> Option<usize> {
         self.filters.first()?.unit()
@@ -178,6 +187,8 @@ impl Stack {
     pub fn pump(&mut self, mut top: Option<Driven<'_>>, cx: &mut Cx<'_>, rounds: usize) -> Pumped {
         for _ in 0..rounds.max(1) {
             let before = self.moved();
+            // An exchange goes as far as it can at once; only layers below give it more.
+            let alone = self.filters.is_empty();
             self.sweep_up(cx);
             // A request begins when it can be sent: its own clocks start with it.
             let begins = self.phase() == Phase::Open || !self.top().0.is_empty();
@@ -197,7 +208,7 @@ impl Stack {
                 }
             }
             self.sweep_down(cx);
-            if self.moved() == before {
+            if alone || self.moved() == before {
                 let room = top.as_ref().map(|driven| driven.events.room());
                 if self.widen(room.unwrap_or(0)) {
                     continue;

@@ -32,13 +32,13 @@ impl FramingFields {
     /// Takes one field in. Names are told apart by length first: most are none of ours.
     pub(crate) fn see(&mut self, name: &[u8], value: &[u8]) -> Result<(), Fault> {
         match name.len() {
-            14 if name.eq_ignore_ascii_case(b"Content-Length") => self.see_length(value),
-            17 if name.eq_ignore_ascii_case(b"Transfer-Encoding") => self.see_transfer(value),
-            10 if name.eq_ignore_ascii_case(b"Connection") => {
+            14 if is(name, b"Content-Length") => self.see_length(value),
+            17 if is(name, b"Transfer-Encoding") => self.see_transfer(value),
+            10 if is(name, b"Connection") => {
                 self.see_connection(value);
                 Ok(())
             }
-            16 if name.eq_ignore_ascii_case(b"Content-Encoding") => {
+            16 if is(name, b"Content-Encoding") => {
                 self.encoded |= !value.eq_ignore_ascii_case(b"identity");
                 Ok(())
             }
@@ -48,7 +48,7 @@ impl FramingFields {
 
     /// Nearly always one of two single words.
     fn see_connection(&mut self, value: &[u8]) {
-        if value.eq_ignore_ascii_case(b"keep-alive") {
+        if is(value, b"keep-alive") {
             self.keep_alive = true;
         } else {
             self.close |= has_token(value, b"close");
@@ -121,6 +121,11 @@ impl FramingFields {
     pub(crate) fn persists(&self, minor: u8) -> bool {
         !self.close && (minor >= 1 || self.keep_alive)
     }
+}
+
+/// In any case, though nearly always as it is written here: that is a faster question.
+fn is(word: &[u8], known: &[u8]) -> bool {
+    word == known || word.eq_ignore_ascii_case(known)
 }
 
 /// Digits and nothing else; `None` also when it is too big.

@@ -56,6 +56,8 @@ struct Side {
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
     now: Instant,
+    started: Instant,
+    /// The wall clock at `started`.
     wall: SystemTime,
 }
 
@@ -71,8 +73,8 @@ impl Parties {
     }
 
     pub(crate) fn at(&self, now: Instant) -> Moment {
-        let wall = self.wall + now.saturating_duration_since(self.started);
-        Moment { now, wall }
+        let Self { started, wall, .. } = *self;
+        Moment { now, started, wall }
     }
 
     /// The parties of a request, as far as we have credentials for them.
@@ -250,7 +252,9 @@ impl Side {
         work: impl FnOnce(&mut Authenticator, &mut Dialog, &mut Cx<'_>) -> R,
     ) -> R {
         let mut copied = 0;
-        let mut cx = Cx::new(moment.now, moment.wall, pool, &mut copied, None);
+        let Moment { now, started, wall } = moment;
+        let wall = wall + now.saturating_duration_since(started);
+        let mut cx = Cx::new(now, wall, pool, &mut copied, None);
         work(&mut lock(&self.authenticator), &mut self.dialog, &mut cx)
     }
 }

@@ -200,9 +200,10 @@ impl Engine {
             body: &mut transfer.body,
         };
         let pumped = conn.stack.pump(Some(driven), &mut cx, rounds);
-        transfer
-            .events
-            .insert_notes(before, self.notes.drain(..).map(Event::Note));
+        if !self.notes.is_empty() {
+            let notes = self.notes.drain(..).map(Event::Note);
+            transfer.events.insert_notes(before, notes);
+        }
         if let Some(room) = transfer.body.ask() {
             transfer.events.emit(Event::WantBody { room });
         }
@@ -214,7 +215,7 @@ impl Engine {
     }
 
     /// Notes how far the connection has come, for summaries and timeouts.
-    fn milestones(&mut self, key: u64) {
+    pub(super) fn milestones(&mut self, key: u64) {
         let now = self.now;
         let Some(conn) = self.conns.get_mut(key) else {
             return;

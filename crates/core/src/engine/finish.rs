@@ -191,7 +191,7 @@ impl Engine {
             .clear(&mut transfer.alarm, Sleeper::Transfer(id));
         transfer.conn = None;
         transfer.ended = true;
-        let mut summary = core::mem::take(&mut transfer.summary);
+        let mut summary = Box::new(core::mem::take(&mut transfer.summary));
         summary.total = self.now - transfer.added;
         summary.body_received = transfer.events.received();
         summary.body_sent = transfer.body_given - transfer.body.pipe.len() as u64;

@@ -19,8 +19,9 @@ pub(super) struct Hosts {
     queue: BTreeSet<(u64, u64)>,
     /// Idle connections, the longest idle first: (turn, connection, host).
     idle: BTreeSet<(u64, u64, u64)>,
-    /// When each idle connection became that, as a turn: where to find it in the sets.
-    turns: BTreeMap<u64, u64>,
+    /// When each idle connection became that, as a turn, where to find it in the sets; by
+    /// the connection's slot, 0 for others.
+    turns: Vec<u64>,
     turn: u64,
     open: usize,
     per_host: usize,
@@ -74,7 +75,7 @@ impl Hosts {
             last: None,
             queue: BTreeSet::new(),
             idle: BTreeSet::new(),
-            turns: BTreeMap::new(),
+            turns: Vec::new(),
             turn: 0,
             open: 0,
             per_host: bound(limits.connections_per_host),
@@ -199,7 +200,7 @@ impl Hosts {
     fn take_idle(&mut self, id: u64) -> Option<u64> {
         let (turn, conn) = self.hosts.get_mut(id)?.idle.pop_last()?;
         self.idle.remove(&(turn, conn, id));
-        self.turns.remove(&conn);
+        self.take_turn(conn);
         Some(conn)
     }
 
@@ -231,14 +232,22 @@ impl Hosts {
         self.turn += 1;
         host.idle.insert((self.turn, conn));
         self.idle.insert((self.turn, conn, id));
-        self.turns.insert(conn, self.turn);
+        if self.turns.len() <= slot(conn) {
+            self.turns.resize(slot(conn) + 1, 0);
+        }
+        self.turns[slot(conn)] = self.turn;
         self.promote(id);
         None
     }
 
+    fn take_turn(&mut self, conn: u64) -> Option<u64> {
+        let turn = core::mem::take(self.turns.get_mut(slot(conn))?);
+        (turn != 0).then_some(turn)
+    }
+
     /// An idle connection is not to be given out any more.
     pub(super) fn remove_idle(&mut self, id: u64, conn: u64) {
-        let Some(turn) = self.turns.remove(&conn) else {
+        let Some(turn) = self.take_turn(conn) else {
             return;
         };
         self.idle.remove(&(turn, conn, id));
@@ -275,6 +284,11 @@ impl Hosts {
             .filter(|_| place)
             .map(|(_, transfer)| *transfer)
     }
+}
+
+/// A key of the slab without its generation.
+fn slot(conn: u64) -> usize {
+    conn as u32 as usize
 }
 
 #[cfg(test)]
@@ -444,7 +458,7 @@ mod tests {
         while let Some(conn) = left.pop() {
             assert_eq!(hosts.request(a, conn, conn, false), Grant::Reuse(conn));
         }
-        assert!(hosts.turns.is_empty());
+        assert!(hosts.turns.iter().all(|turn| *turn == 0));
         assert_eq!(hosts.request(a, 0, 0, false), Grant::Connect);
     }
 

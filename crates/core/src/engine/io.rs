@@ -127,7 +127,27 @@ impl Engine {
         }
         bufs.clear();
         conn.spare_bufs = bufs;
-        self.make_ready(key);
+        if self.only_awaits(key, given) {
+            self.milestones(key);
+            self.conn_deadlines(key);
+        } else {
+            self.make_ready(key);
+        }
+    }
+
+    /// Whether nothing is left to do after a send of that many bytes but to wait for the answer: a turn would
+    /// find no layer that has anything to say, and the receive is on its way.
+    fn only_awaits(&self, key: u64, sent: usize) -> bool {
+        let Some(conn) = self.conns.get(key) else {
+            return false;
+        };
+        let transfer = conn.transfer.and_then(|id| self.transfers.get(id));
+        let receiving = |socket| self.sockets.pending(socket, Kind::Recv).is_some();
+        conn.send_error.is_none()
+            && !conn.stack.is_cut()
+            && conn.stack.has_said_all(sent)
+            && conn.socket.is_some_and(receiving)
+            && transfer.is_some_and(|transfer| transfer.exchange.awaits_answer())
     }
 
     /// Receives if the stack can use more.

@@ -253,7 +253,7 @@ impl Engine {
         let event = transfer.events.pop();
         transfer.announced = false;
         if matches!(event, Some(Event::Done { .. })) {
-            self.transfers.remove(id);
+            self.transfers.discard(id);
             return event;
         }
         let flows_again = was_held && !transfer.events.is_holding();

@@ -56,7 +56,7 @@ pub(super) struct Transfer {
     pub(super) retries: u8,
     pub(super) reopens: u8,
     pub(super) alarm: Alarm,
-    pub(super) summary: Box<Summary>,
+    pub(super) summary: Summary,
 }
 
 impl Transfer {
@@ -85,7 +85,7 @@ impl Transfer {
             retries: 0,
             reopens: 0,
             alarm: Alarm::default(),
-            summary: Box::default(),
+            summary: Summary::default(),
         }
     }
 
