@@ -48,10 +48,13 @@ fn session(task: &Task, backend: Backend, resumption: usize) -> io::Result<Sessi
         config.limits.max_min = task.min;
     }
     if task.is_tls() {
-        let settings = tls::Config::new(roots(&task.ca)?)
+        let mut settings = tls::Config::new(roots(&task.ca)?)
             .alpn(["http/1.1"])
-            .backend(backend)
-            .resumption(resumption);
+            .backend(backend);
+        // The other one resumes nothing, and says so if it is asked to.
+        if backend == Backend::Rustls {
+            settings = settings.resumption(resumption);
+        }
         config = config.with_tls(settings).map_err(io::Error::other)?;
     }
     Session::new(config, Instant::now(), SystemTime::now(), 1).map_err(io::Error::other)

@@ -11,6 +11,9 @@ const BUFFER: usize = 280 * 1024;
 /// Without marks: as large as what the library has before it knows of a body.
 const BUFFER_SMALL: usize = 17 * 1024;
 
+/// The most that a record takes on the wire (RFC 8446 section 5.2).
+const RECORD: usize = 5 + 16_384 + 256;
+
 /// A connected socket and the buffer that it is received into.
 pub(super) struct Socket {
     pub(super) stream: TcpStream,
@@ -25,21 +28,13 @@ impl Socket {
     pub(super) fn connect(task: &Task) -> io::Result<Self> {
         let stream = TcpStream::connect(task.address()?)?;
         stream.set_nodelay(true)?;
-        let socket = Self {
+        Ok(Self {
             stream,
             buffer: vec![0; if task.min > 0 { BUFFER } else { BUFFER_SMALL }],
             filled: 0,
             receives: 0,
             low_water: 1,
-        };
-        if task.min > 1 {
-            // A mark that its buffer cannot hold makes the kernel grow it, and the window
-            // is clamped to the mark for ever: the sender then stops short of it, and each
-            // receive waits for a timer. So one that is much larger comes first.
-            socket.set_mark(4 * task.min)?;
-            socket.set_mark(1)?;
-        }
-        Ok(socket)
+        })
     }
 
     /// One receive of at least `min` bytes behind what is there.
@@ -139,9 +134,12 @@ impl Answer {
     }
 
     /// The low-water mark for what is still to come: none in the head, and less near the end.
+    ///
+    /// Part of a record may have come already, and a mark above what is left on the wire
+    /// waits until the server hangs up.
     pub(super) fn min(&self, task: &Task) -> usize {
-        let left = usize::try_from(self.left.unwrap_or(1)).unwrap_or(usize::MAX);
-        left.min(task.min).max(1)
+        let left = usize::try_from(self.left.unwrap_or(0)).unwrap_or(usize::MAX);
+        left.saturating_sub(RECORD).min(task.min).max(1)
     }
 
     /// Counts the answer's body; its head has a length, or it is none of ours.

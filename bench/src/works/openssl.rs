@@ -8,7 +8,7 @@ use crate::report::Section;
 
 const MIN: usize = 256 * 1024;
 
-/// Ours, the loop with the same reads.
+/// Ours, and the loop with the same reads.
 const PAIRS: [(&str, &str); 2] = [
     (
         "sockless on OpenSSL, natural reads",
