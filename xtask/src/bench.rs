@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::command::{cargo, run as run_command, target};
 
 /// Peers that may be missing, each a feature of the suite.
-const PEERS: [&str; 2] = ["curl", "hyper"];
+const PEERS: [&str; 3] = ["curl", "hyper", "openssl"];
 
 /// Runs the benchmarks of these names, or all.
 pub(crate) fn run(args: &[&str]) -> Outcome {
@@ -25,11 +25,12 @@ pub(crate) fn run(args: &[&str]) -> Outcome {
     let status = suite
         .status()
         .map_err(|error| format!("sockless-bench: {error}"))?;
-    // It has said itself what is wrong with its arguments.
-    if let Some(code @ 1..) = status.code() {
-        std::process::exit(code);
+    match status.code() {
+        Some(0) => Ok(()),
+        // It has said itself what is wrong with its arguments.
+        Some(code) => std::process::exit(code),
+        None => Err(format!("sockless-bench: {status}")),
     }
-    Ok(())
 }
 
 /// With all peers, or else with those that can be built.

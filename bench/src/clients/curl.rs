@@ -13,6 +13,9 @@ use super::{Task, unknown};
 use crate::measure::{self, Figures};
 
 const BATCH: usize = 250;
+/// As it is built here, libcurl looks at a new socket with select(2), and refuses to
+/// connect with a descriptor that this cannot hold: 1024 and above.
+const MOST: usize = 750;
 
 pub(super) fn run(work: &str, task: &Task) -> io::Result<Figures> {
     curl::init();
@@ -196,6 +199,10 @@ fn easy(task: &Task, fresh: bool) -> io::Result<Easy2<Sink>> {
             easy.cainfo(&task.ca)?;
             easy.ssl_sessionid_cache(!fresh)?;
         }
+        if !task.proxy.is_empty() {
+            easy.proxy(&task.proxy)?;
+            easy.proxy_cainfo(&task.proxy_ca.display().to_string())?;
+        }
         if task.buffer > 0 {
             easy.buffer_size(task.buffer)?;
         }
@@ -232,7 +239,8 @@ fn idle(task: &Task) -> io::Result<Figures> {
     };
     open()?;
     let (live, resident) = (measure::live_bytes(), measure::resident_bytes());
-    let more = task.connections.saturating_sub(BATCH).div_ceil(BATCH);
+    let wanted = task.connections.min(MOST);
+    let more = wanted.saturating_sub(BATCH).div_ceil(BATCH);
     for _ in 0..more {
         open()?;
     }

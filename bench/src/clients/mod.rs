@@ -1,11 +1,14 @@
 //! The clients, each in a process of its own: what they are given and who they are.
 
 mod bare;
+#[cfg(feature = "openssl")]
+mod bare_openssl;
 #[cfg(feature = "curl")]
 mod curl;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod ours;
+mod receiving;
 mod scripted;
 
 use std::io;
@@ -26,6 +29,10 @@ pub struct Task {
     pub min: usize,
     /// Receive buffer where a client lets one choose, in bytes; 0: its default.
     pub buffer: usize,
+    /// The proxy's URL; empty: none.
+    pub proxy: String,
+    /// Trusted by those that speak TLS with the proxy, in PEM.
+    pub proxy_ca: PathBuf,
 }
 
 impl Task {
@@ -41,6 +48,8 @@ impl Task {
                 "connections" => task.connections = number,
                 "min" => task.min = number,
                 "buffer" => task.buffer = number,
+                "proxy" => value.clone_into(&mut task.proxy),
+                "proxy_ca" => task.proxy_ca = value.into(),
                 _ => {}
             }
         }
@@ -55,6 +64,8 @@ impl Task {
             format!("connections={}", self.connections),
             format!("min={}", self.min),
             format!("buffer={}", self.buffer),
+            format!("proxy={}", self.proxy),
+            format!("proxy_ca={}", self.proxy_ca.display()),
         ]
     }
 
@@ -95,8 +106,12 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
     let task = Task::parse(words);
     let figures = match client {
         "uring" | "blocking" => ours::run(client, work, &task),
+        #[cfg(feature = "openssl")]
+        "uring-openssl" => ours::run(client, work, &task),
         "scripted" => scripted::run(&task),
         "bare" => bare::run(work, &task),
+        #[cfg(feature = "openssl")]
+        "bare-openssl" => bare_openssl::run(work, &task),
         #[cfg(feature = "curl")]
         "curl" => curl::run(work, &task),
         #[cfg(feature = "hyper")]

@@ -1,10 +1,12 @@
 //! sockless, by its `Session` and the loop that comes with it.
 
 use std::io;
+use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use sockless::drivers::{Blocking, Uring};
-use sockless::{Config, Driver, Event, Request, Session, tls};
+use sockless::tls::{self, Backend, Roots};
+use sockless::{Config, Driver, Event, Proxy, Request, Session};
 
 use super::{Task, unknown};
 use crate::measure::{self, Figures};
@@ -13,28 +15,32 @@ use crate::measure::{self, Figures};
 /// connections that it has not accepted yet is short.
 const BATCH: usize = 250;
 
-pub(super) fn run(driver: &str, work: &str, task: &Task) -> io::Result<Figures> {
-    let mut driver: Box<dyn Driver> = match driver {
-        "uring" => Box::new(Uring::new()?),
-        _ => Box::new(Blocking::new()?),
+pub(super) fn run(client: &str, work: &str, task: &Task) -> io::Result<Figures> {
+    let mut driver: Box<dyn Driver> = match client {
+        "blocking" => Box::new(Blocking::new()?),
+        _ => Box::new(Uring::new()?),
     };
     let driver = driver.as_mut();
+    let backend = match client {
+        "uring-openssl" => Backend::Openssl,
+        _ => Backend::Rustls,
+    };
     match work {
         "download" | "small" | "handshakes" => {
             let mut submitted = 0;
             let mut figures = measure::timed(|| {
-                submitted = requests(driver, task, work == "handshakes")?;
+                submitted = requests(driver, task, backend, work == "handshakes")?;
                 Ok(())
             })?;
-            figures.insert("receives".to_owned(), submitted as f64);
+            figures.insert("submitted".to_owned(), submitted as f64);
             Ok(figures)
         }
-        "idle" => idle(driver, task),
+        "idle" => idle(driver, task, backend),
         _ => Err(unknown(work)),
     }
 }
 
-fn session(task: &Task, resumption: usize) -> io::Result<Session> {
+fn session(task: &Task, backend: Backend, resumption: usize) -> io::Result<Session> {
     let mut config = Config::default();
     config.limits.connections = task.connections.max(1);
     config.limits.idle_connections = task.connections.max(1);
@@ -42,28 +48,51 @@ fn session(task: &Task, resumption: usize) -> io::Result<Session> {
         config.limits.max_min = task.min;
     }
     if task.is_tls() {
-        let mut roots = tls::Roots::empty();
-        let pem = std::fs::read(&task.ca)?;
-        roots
-            .add_pem(&pem)
-            .map_err(|fault| io::Error::other(fault.at("tls")))?;
-        let settings = tls::Config::new(roots)
+        let mut settings = tls::Config::new(roots(&task.ca)?)
             .alpn(["http/1.1"])
-            .resumption(resumption);
+            .backend(backend);
+        // The other one resumes nothing, and says so if it is asked to.
+        if backend == Backend::Rustls {
+            settings = settings.resumption(resumption);
+        }
         config = config.with_tls(settings).map_err(io::Error::other)?;
     }
     Session::new(config, Instant::now(), SystemTime::now(), 1).map_err(io::Error::other)
 }
 
+fn roots(pem: &Path) -> io::Result<Roots> {
+    let mut roots = Roots::empty();
+    roots
+        .add_pem(&std::fs::read(pem)?)
+        .map_err(|fault| io::Error::other(fault.at("tls")))?;
+    Ok(roots)
+}
+
+fn request(task: &Task) -> io::Result<Request> {
+    let request = Request::get(&task.url).map_err(io::Error::other)?;
+    if task.proxy.is_empty() {
+        return Ok(request);
+    }
+    let mut proxy = Proxy::parse(&task.proxy).map_err(io::Error::other)?;
+    if task.proxy.starts_with("https:") {
+        let settings = tls::Config::new(roots(&task.proxy_ca)?).build();
+        proxy = proxy.tls(settings.map_err(|fault| io::Error::other(fault.at("tls")))?);
+    }
+    Ok(request.proxy(proxy))
+}
+
 /// `count` requests on as many connections as the task says, each one's next request
 /// after its last; `fresh`: each on a new connection, which ends with it. Gives the
 /// number of operations that were submitted.
-fn requests(driver: &mut dyn Driver, task: &Task, fresh: bool) -> io::Result<u64> {
+fn requests(
+    driver: &mut dyn Driver,
+    task: &Task,
+    backend: Backend,
+    fresh: bool,
+) -> io::Result<u64> {
     let count = task.count.max(1);
-    let mut session = session(task, if fresh { 0 } else { 256 })?;
-    let request = Request::get(&task.url)
-        .map_err(io::Error::other)?
-        .options(|options| options.forbid_reuse = fresh);
+    let mut session = session(task, backend, if fresh { 0 } else { 256 })?;
+    let request = request(task)?.options(|options| options.forbid_reuse = fresh);
     let first = count.min(task.connections.max(1));
     for _ in 0..first {
         session
@@ -92,11 +121,9 @@ fn requests(driver: &mut dyn Driver, task: &Task, fresh: bool) -> io::Result<u64
 }
 
 /// Memory that a kept connection takes: by the slope between a few of them and all.
-fn idle(driver: &mut dyn Driver, task: &Task) -> io::Result<Figures> {
-    let mut session = session(task, 256)?;
-    let request = Request::get(&task.url)
-        .map_err(io::Error::other)?
-        .options(|options| options.fresh_connection = true);
+fn idle(driver: &mut dyn Driver, task: &Task, backend: Backend) -> io::Result<Figures> {
+    let mut session = session(task, backend, 256)?;
+    let request = request(task)?.options(|options| options.fresh_connection = true);
     let open = |session: &mut Session, driver: &mut dyn Driver| {
         for _ in 0..BATCH {
             session

@@ -6,12 +6,14 @@ mod handshakes;
 mod idle;
 mod instructions;
 mod oneshot;
+mod openssl;
 mod small;
+mod tunnel;
 
 use std::fs::File;
 use std::sync::OnceLock;
 
-use sockless_tests::servers::{Host, Nginx, Running, Servers};
+use sockless_tests::servers::{Entrance, Host, Nginx, Running, Servers, Squid};
 
 use crate::clients::Task;
 use crate::measure::{Contender, Figures, race};
@@ -22,6 +24,8 @@ type Work = fn(&Bench) -> Result<Section, String>;
 /// By the names that the command line knows.
 pub const ALL: &[(&str, Work)] = &[
     ("download", download::run),
+    ("openssl", openssl::run),
+    ("tunnel", tunnel::run),
     ("small", small::run),
     ("instructions", instructions::run),
     ("handshakes", handshakes::run),
@@ -32,11 +36,14 @@ pub const ALL: &[(&str, Work)] = &[
 
 /// The file that is downloaded, in bytes.
 pub const LARGE: u64 = 1 << 30;
+/// The file that is downloaded through proxies, which are slower, in bytes.
+pub const SMALLER: u64 = 256 << 20;
 
 /// What the benchmarks share.
 pub struct Bench {
     pub rounds: usize,
     server: OnceLock<Result<Running, String>>,
+    proxy: OnceLock<Result<Running, String>>,
 }
 
 impl Bench {
@@ -44,6 +51,7 @@ impl Bench {
         Self {
             rounds,
             server: OnceLock::new(),
+            proxy: OnceLock::new(),
         }
     }
 
@@ -52,24 +60,47 @@ impl Bench {
         let server = self.server.get_or_init(|| {
             let running = Servers::start(&["nginx"]).map_err(|error| format!("nginx: {error}"))?;
             // Holes cost no disk, and the server reads them like any other bytes.
-            File::create(running.nginx().uploaded("large"))
-                .and_then(|file| file.set_len(LARGE))
-                .map_err(|error| format!("the file to download: {error}"))?;
+            for (name, size) in [("large", LARGE), ("smaller", SMALLER)] {
+                File::create(running.nginx().uploaded(name))
+                    .and_then(|file| file.set_len(size))
+                    .map_err(|error| format!("the file to download: {error}"))?;
+            }
             Ok(running)
         });
         server.as_ref().map(Running::nginx).map_err(Clone::clone)
+    }
+
+    fn squid(&self) -> Result<&Squid, String> {
+        let proxy = self
+            .proxy
+            .get_or_init(|| Servers::start(&["squid"]).map_err(|error| format!("squid: {error}")));
+        proxy.as_ref().map(Running::squid).map_err(Clone::clone)
     }
 
     /// A task at a path of that host.
     fn task(&self, host: Host, path: &str) -> Result<Task, String> {
         let nginx = self.nginx()?;
         Ok(Task {
-            // By address: a name would be looked up, and tried at two addresses.
-            url: nginx.url(host, path).replacen("localhost", "127.0.0.1", 1),
+            url: by_address(&nginx.url(host, path)),
             ca: nginx.ca_pem(),
             ..Task::default()
         })
     }
+
+    /// The same task through squid.
+    fn through(&self, entrance: Entrance, task: &Task) -> Result<Task, String> {
+        let squid = self.squid()?;
+        Ok(Task {
+            proxy: by_address(&squid.url(entrance)),
+            proxy_ca: squid.ca_pem(),
+            ..task.clone()
+        })
+    }
+}
+
+/// A name would be looked up, and tried at two addresses.
+fn by_address(url: &str) -> String {
+    url.replacen("localhost", "127.0.0.1", 1)
 }
 
 fn contender(label: &str, client: &'static str, work: &str, task: &Task) -> Contender {
