@@ -15,7 +15,10 @@ use std::sync::Arc;
 use peer::{Authority, Local, Remote, settle};
 use rustls_aws_lc_rs::DEFAULT_PROVIDER;
 use sockless_core::{Fault, Reason};
-use sockless_tls::{Config, Roots};
+use sockless_tls::{Backend, Config, Roots};
+
+/// The one under test.
+const BACKEND: Backend = Backend::Rustls;
 
 /// Makes that file the system's store.
 fn install(text: &str) {
