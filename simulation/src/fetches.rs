@@ -128,6 +128,17 @@ impl Fetches {
         Ok(())
     }
 
+    /// Starts all of them.
+    ///
+    /// # Panics
+    /// If the library refuses what has always worked; the harness reports it with its seed.
+    pub fn start_all(&mut self, now: Instant, origin: &str, wishes: Vec<Wish>) {
+        for wish in wishes {
+            let started = self.start(now, origin, wish);
+            started.expect("a request that can be sent");
+        }
+    }
+
     fn want_body(&mut self, id: TransferId, room: usize) -> Result<(), String> {
         let Some(job) = self.jobs.get_mut(&id) else {
             return Err("body wanted for nobody".to_owned());

@@ -103,21 +103,8 @@ impl Scenario for Tunnels {
         let (near, far) = (client(library()), client(library()));
         let mut application = Fetches::new(session, rng.fork(), start, calm)
             .through(proxies(&near, calm || rng.bool()), far);
-        for wish in wishes {
-            let started = application.start(start, &format!("https://{HOST}"), wish);
-            started.expect("a request that can be sent");
-        }
-        let world = Hosts {
-            dead: if calm { 0 } else { rng.u8(0..3) },
-            rng: rng.fork(),
-            tls: server,
-            calm,
-            chained: true,
-        };
-        Stage {
-            world: Box::new(world),
-            application: Box::new(application),
-        }
+        application.start_all(start, &format!("https://{HOST}"), wishes);
+        staged(rng, application, server, calm, true)
     }
 }
 
@@ -258,16 +245,24 @@ fn stage(
         application = application.in_the_clear();
     }
     let scheme = if server.is_some() { "https" } else { "http" };
-    for wish in wishes {
-        let started = application.start(start, &format!("{scheme}://{HOST}"), wish);
-        started.expect("a request that can be sent");
-    }
+    application.start_all(start, &format!("{scheme}://{HOST}"), wishes);
+    staged(rng, application, server, calm, false)
+}
+
+/// The application in its world; `chained`: behind the proxies.
+fn staged(
+    rng: &mut Rng,
+    application: Fetches,
+    tls: Option<Arc<ServerConfig>>,
+    calm: bool,
+    chained: bool,
+) -> Stage {
     let world = Hosts {
         dead: if calm { 0 } else { rng.u8(0..3) },
         rng: rng.fork(),
-        tls: server,
+        tls,
         calm,
-        chained: false,
+        chained,
     };
     Stage {
         world: Box::new(world),

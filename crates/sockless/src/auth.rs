@@ -152,7 +152,7 @@ impl Auth {
     }
 
     /// Everything that makes it different from another.
-    fn parts(&self) -> impl Eq + Hash + '_ {
+    fn parts(&self) -> Parts<'_> {
         let Self {
             login,
             token,
@@ -161,27 +161,27 @@ impl Auth {
             preemptive,
         } = self;
         let identity = provider.as_ref().map(|provider| provider.identity());
-        let schemes = schemes.to_string();
-        (login, token.as_ref(), identity, schemes, preemptive)
+        (
+            login.as_ref(),
+            token.as_ref(),
+            identity,
+            *schemes,
+            *preemptive,
+        )
     }
 }
 
+type Parts<'a> = (
+    Option<&'a Login>,
+    Option<&'a Secret>,
+    Option<Arc<str>>,
+    Schemes,
+    bool,
+);
+
 impl PartialEq for Auth {
     fn eq(&self, other: &Self) -> bool {
-        // Not through `parts`: their opaque types carry different lifetimes.
-        let identity = |auth: &Self| auth.provider.as_ref().map(|one| one.identity());
-        let Self {
-            login,
-            token,
-            provider: _,
-            schemes,
-            preemptive,
-        } = self;
-        *login == other.login
-            && *token == other.token
-            && identity(self) == identity(other)
-            && *schemes == other.schemes
-            && *preemptive == other.preemptive
+        self.parts() == other.parts()
     }
 }
 

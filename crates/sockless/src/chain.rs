@@ -57,24 +57,18 @@ pub(crate) fn route(way: &Way<'_>, around: &Surroundings<'_>) -> Result<Arc<Rout
         let tls = way.tls.cloned().ok_or_else(secure::missing)?;
         chain.layers.push(Layer::Tls(tls, to.host.into()));
     }
-    let names = chain.layers.iter().map(Layer::verified_name);
+    // Equal ways have the same number, and only they: nothing is left to a hash.
+    let layer_key = |verified_name| LayerKey {
+        layer: "way",
+        settings: around.number,
+        verified_name,
+    };
+    let names = chain.layers.iter().filter_map(Layer::verified_name);
     let key = Key {
         target: target(way, around),
         local: way.local,
         protocol: if way.raw { "raw" } else { "http/1.1" },
-        // Equal ways have the same number, and only they: nothing is left to a hash.
-        layers: names
-            .map(|name| LayerKey {
-                layer: "way",
-                settings: around.number,
-                verified_name: name.unwrap_or_default(),
-            })
-            .chain([LayerKey {
-                layer: "way",
-                settings: around.number,
-                verified_name: "".into(),
-            }])
-            .collect(),
+        layers: names.chain(["".into()]).map(layer_key).collect(),
     };
     let recipe = Box::new(chain);
     Ok(Arc::new(Route { key, recipe }))

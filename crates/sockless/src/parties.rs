@@ -92,39 +92,30 @@ impl Parties {
             ..Sides::default()
         };
         if let Some(auth) = &request.auth {
-            let host = host.to_owned();
             let name = Name::Origin {
                 secure,
-                host,
+                host: host.to_owned(),
                 port,
                 auth: auth.clone(),
             };
-            sides.server = Some(self.side(name)?);
+            sides.server = Some(self.side(name, auth, Party::Origin, host)?);
         }
-        if let Some(proxy) = forwarding.filter(|proxy| proxy.auth.is_some()) {
-            sides.proxy = Some(self.side(Name::Proxy(proxy.clone()))?);
+        if let Some(proxy) = forwarding
+            && let Some(auth) = &proxy.auth
+        {
+            let name = Name::Proxy(proxy.clone());
+            sides.proxy = Some(self.side(name, auth, Party::Proxy, &proxy.host)?);
         }
         Ok(sides)
     }
 
-    fn side(&mut self, name: Name) -> Result<Side, Error> {
+    fn side(&mut self, name: Name, auth: &Auth, party: Party, host: &str) -> Result<Side, Error> {
         let authenticator = match self.known.get(&name) {
             Some(known) => Arc::clone(known),
             None => {
                 self.made += 1;
                 let seed = self.seed.rotate_left(17) ^ self.made;
-                let made = match &name {
-                    Name::Origin { host, auth, .. } => {
-                        Some(auth.authenticator(Party::Origin, host, seed))
-                    }
-                    Name::Proxy(Proxy { host, auth, .. }) => {
-                        let auth = auth.as_ref();
-                        auth.map(|auth| auth.authenticator(Party::Proxy, host, seed))
-                    }
-                };
-                let made = made.unwrap_or_else(|| {
-                    Auth::password("", "").authenticator(Party::Proxy, "", seed)
-                })?;
+                let made = auth.authenticator(party, host, seed)?;
                 let made = Arc::new(Mutex::new(made));
                 if self.known.len() >= MOST {
                     self.known.clear();

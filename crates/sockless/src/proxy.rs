@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use sockless_core::{Culprit, Error, Fault, Reason};
+use sockless_core::{Culprit, Error, Fault, Reason, Target};
 use url::Url;
 
 use crate::Auth;
@@ -190,10 +190,8 @@ impl Proxy {
 
     /// Host and port, as messages name it.
     pub(crate) fn name(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
+        let (host, port) = (Arc::clone(&self.host), self.port);
+        Target::Host { host, port }.to_string()
     }
 }
 

@@ -4,7 +4,7 @@
 use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use sockless_core::{Culprit, Error, Fault, Options, Reason, Timeouts};
+use sockless_core::{Culprit, Error, Fault, Options, Reason, Target, Timeouts};
 use sockless_tunnels::{Addresses, ProxyProtocol, Version};
 
 use crate::Proxy;
@@ -133,10 +133,8 @@ impl TunnelTo {
 
 impl core::fmt::Display for TunnelTo {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
+        let (host, port) = (Arc::clone(&self.host), self.port);
+        Target::Host { host, port }.fmt(f)
     }
 }
 
