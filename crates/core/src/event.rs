@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 use std::time::Duration;
 
-use crate::{Buf, Endpoint, Error};
+use crate::{Buf, Endpoint, Error, Question};
 
 /// Names one transfer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,9 @@ pub enum Event {
     /// [`Event::WantBody`] asks for its first bytes, and one that was not answered yet is
     /// void. Comes only where the application said that it can do that.
     RewindBody,
+    /// A layer wants to know something: [`Engine::answer`](crate::Engine::answer). The transfer
+    /// waits, its timeouts but the total one stand still, and a pause does not hold this back.
+    Asked(Question),
     /// A step of the transfer in words, when the transfer asked for notes.
     Note(Note),
     /// The end, good or bad. The id is free afterwards.

@@ -185,17 +185,14 @@ impl Events {
         self.next().is_some()
     }
 
-    /// Where the next event is that may be delivered. The question for request body
-    /// passes a pause, and so do notes: holding the answer back must not hold the
+    /// Where the next event is that may be delivered. Questions, that for request body
+    /// among them, pass a pause, and so do notes: holding the answer back must not hold the
     /// request up, nor may what is told about it pile up.
     fn next(&self) -> Option<usize> {
         match self.queue.front()? {
-            Event::Note(_) | Event::WantBody { .. } => Some(0),
+            event if passes(event) => Some(0),
             _ if !self.paused => Some(0),
-            _ => self
-                .queue
-                .iter()
-                .position(|event| matches!(event, Event::WantBody { .. } | Event::Note(_))),
+            _ => self.queue.iter().position(passes),
         }
     }
 
@@ -226,6 +223,14 @@ impl Events {
     pub fn is_paused(&self) -> bool {
         self.paused
     }
+}
+
+/// Whether a pause does not hold it back.
+fn passes(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::WantBody { .. } | Event::Note(_) | Event::Asked(_)
+    )
 }
 
 /// The request body between application and exchange.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::Note;
-use crate::{Buf, Fault, Pipe, Pool};
+use crate::{Answer, Ask, Asks, Buf, Fault, Pipe, Pool, QuestionId};
 
 /// The four pipes around a filter.
 #[derive(Debug)]
@@ -111,6 +111,7 @@ pub struct Cx<'a> {
     /// Body bytes that had to be copied, for whoever counts.
     pub copied: &'a mut u64,
     notes: Option<&'a mut Vec<Note>>,
+    asks: Option<&'a mut Asks>,
 }
 
 impl<'a> Cx<'a> {
@@ -128,7 +129,26 @@ impl<'a> Cx<'a> {
             pool,
             copied,
             notes,
+            asks: None,
         }
+    }
+
+    /// Lets layers ask questions, and find the answers.
+    #[must_use]
+    pub fn asking(mut self, asks: &'a mut Asks) -> Self {
+        self.asks = Some(asks);
+        self
+    }
+
+    /// Asks the application; the answer is found by [`Cx::answer`] in a later pump, however
+    /// late. `None`: nobody is there who could answer.
+    pub fn ask(&mut self, layer: &'static str, ask: Ask) -> Option<QuestionId> {
+        self.asks.as_mut().map(|asks| asks.ask(layer, ask))
+    }
+
+    /// The answer to a question, once.
+    pub fn answer(&mut self, id: QuestionId) -> Option<Answer> {
+        self.asks.as_mut()?.take(id)
     }
 
     /// An empty buffer with room for `n` bytes.

@@ -8,6 +8,7 @@
 //! Nothing in this crate reads a clock, the environment, a file, a name server or a
 //! random source. The same inputs give the same outputs.
 
+mod ask;
 mod buf;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -27,6 +28,7 @@ mod slab;
 mod stack;
 mod timers;
 
+pub use ask::{Answer, Ask, Asks, PeerKey, Prompt, Prompts, Question, QuestionId};
 pub use buf::{Buf, Pool, PoolStats};
 pub use driver::{AsyncDriver, Driver};
 pub use engine::{Engine, Options, Output, Stats};

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::filter::{Cx, Phase};
 use crate::stack::{Driven, Pumped, Stack};
 use crate::timers::Alarm;
-use crate::{Buf, ConnId, Culprit, Endpoint, Error, Fault, Reason, Route};
+use crate::{Asks, Buf, ConnId, Culprit, Endpoint, Error, Fault, Reason, Route};
 
 pub(super) struct Conn {
     pub(super) route: Arc<Route>,
@@ -51,6 +51,9 @@ pub(super) struct Conn {
     pub(super) shutdown: bool,
     /// A send vector between two sends.
     pub(super) spare_bufs: Vec<Buf>,
+    /// Questions of its layers, and since when one is open.
+    pub(super) asks: Asks,
+    pub(super) asked_since: Option<Instant>,
 }
 
 pub(super) enum State {
@@ -104,6 +107,8 @@ impl Conn {
             send_error: None,
             shutdown: false,
             spare_bufs: Vec::new(),
+            asks: Asks::new(),
+            asked_since: None,
         }
     }
 
@@ -117,6 +122,12 @@ impl Conn {
         self.last_move = now;
         self.speed_window = (now, 0);
         self.awaiting_since = self.awaiting_since.map(|_| now);
+        if let Some(asked) = self.asked_since.filter(|_| !self.asks.is_open()) {
+            self.asked_since = None;
+            let took = now.saturating_duration_since(asked);
+            self.since += took;
+            self.handshake_since = self.handshake_since.map(|since| since + took);
+        }
     }
 
     pub(super) fn start_closing(&mut self, now: Instant) {
@@ -192,7 +203,8 @@ impl Engine {
             return conn.stack.pump(None, &mut cx, rounds);
         };
         let notes = transfer.options.notes.then_some(&mut self.notes);
-        let mut cx = Cx::new(now, wall, &self.pool, copied, notes);
+        conn.asks.go_on_from(self.questions);
+        let mut cx = Cx::new(now, wall, &self.pool, copied, notes).asking(&mut conn.asks);
         let before = transfer.events.len();
         let driven = Driven {
             exchange: &mut *transfer.exchange,
@@ -203,6 +215,11 @@ impl Engine {
         if !self.notes.is_empty() {
             let notes = self.notes.drain(..).map(Event::Note);
             transfer.events.insert_notes(before, notes);
+        }
+        self.questions = self.questions.max(conn.asks.last());
+        while let Some(question) = conn.asks.pop() {
+            conn.asked_since.get_or_insert(now);
+            transfer.events.emit(Event::Asked(question));
         }
         if let Some(room) = transfer.body.ask() {
             transfer.events.emit(Event::WantBody { room });

@@ -30,7 +30,8 @@ use crate::exchange::Exchange;
 use crate::slab::Slab;
 use crate::timers::{Sleeper, Timers};
 use crate::{
-    Buf, Completion, ConnId, Culprit, Error, Fault, Limits, Op, OpId, Pool, Reason, Route,
+    Answer, Buf, Completion, ConnId, Culprit, Error, Fault, Limits, Op, OpId, Pool, QuestionId,
+    Reason, Route,
 };
 
 use conn::Conn;
@@ -125,6 +126,8 @@ pub struct Engine {
     notes: Vec<Note>,
     stats: Stats,
     sequence: u64,
+    /// Questions asked so far: their ids.
+    questions: u64,
 }
 
 /// An output that waits for its turn; events stay with their transfer until then.
@@ -159,6 +162,7 @@ impl Engine {
             notes: Vec::new(),
             stats: Stats::default(),
             sequence: 0,
+            questions: 0,
         }
     }
 
@@ -327,6 +331,27 @@ impl Engine {
         }
     }
 
+    /// Answers a layer's question ([`Event::Asked`]).
+    ///
+    /// # Errors
+    /// The transfer is gone or has left that connection, or the question is answered already.
+    pub fn answer(
+        &mut self,
+        id: TransferId,
+        question: QuestionId,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let transfer = self.transfers.get(id.0).ok_or_else(unknown)?;
+        let key = transfer.conn.ok_or_else(unasked)?;
+        let conn = self.conns.get_mut(key).ok_or_else(unasked)?;
+        if !conn.asks.answer(question, answer) {
+            return Err(unasked());
+        }
+        self.rested.push(key);
+        self.make_ready(key);
+        Ok(())
+    }
+
     /// Holds a transfer's answer back: no head, data or end is delivered, and soon nothing
     /// more is received for it. Its timeouts for idleness and speed stand still.
     pub fn pause(&mut self, id: TransferId) {
@@ -457,6 +482,10 @@ impl core::fmt::Debug for Engine {
 
 fn misuse(what: &str) -> Error {
     Fault::new(Culprit::Misuse, Reason::Misuse, what).at("engine")
+}
+
+fn unasked() -> Error {
+    misuse("nobody waits for that answer: the connection that asked is gone, or has it already")
 }
 
 fn unknown() -> Error {

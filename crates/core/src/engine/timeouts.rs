@@ -165,6 +165,10 @@ fn look_at_transfer(look: &mut Look, conn: &mut Conn, transfer: &Transfer) {
         State::Open => {
             let deadline = transfer.exchange.deadline();
             look.at(not_served(conn, deadline), || Due::Pump);
+            if conn.asks.is_open() {
+                // What the application takes is not the peer's time.
+                return;
+            }
             if let Some(since) = conn.handshake_since
                 && let Some(layer) = conn.stack.handshaking()
             {
