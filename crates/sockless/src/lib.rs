@@ -64,8 +64,9 @@ mod way;
 
 pub use sockless_core as core;
 pub use sockless_core::{
-    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fields, Head,
-    Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts, TransferId,
+    Answer, Ask, AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event,
+    Fields, Head, Limits, Note, Op, OpId, OpKind, Output, PeerKey, Pool, Prompt, Prompts, Question,
+    QuestionId, Reason, Stats, Summary, Timeouts, TransferId,
 };
 
 #[cfg(feature = "http")]
