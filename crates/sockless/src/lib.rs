@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `drivers`. Without
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`. Without
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
@@ -91,6 +91,8 @@ pub use session::Session;
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
+#[cfg(feature = "ssh")]
+pub use sockless_ssh as ssh;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
 #[cfg(feature = "http")]

@@ -145,10 +145,31 @@ impl Session {
     ///
     /// # Errors
     /// It cannot be opened at all; what goes wrong later arrives as an event.
-    pub fn tunnel(&mut self, to: TunnelTo) -> Result<TransferId, Error> {
+    pub fn tunnel(&mut self, mut to: TunnelTo) -> Result<TransferId, Error> {
+        (to.options.fresh_connection, to.options.forbid_reuse) = (true, true);
         let way = Way::of_tunnel(&to, self.config.tls.as_ref()).to_owned();
         let route = self.make_route(&way)?;
         let id = self.engine.add(route, Box::new(Raw::new()), to.options);
+        self.tunnels.insert(id);
+        Ok(id)
+    }
+
+    /// Starts a transfer over SSH: what an `exchange` of [`sockless_ssh`] does on the server at
+    /// `to`. Connections are shared by transfers to the same place with the same settings object.
+    ///
+    /// # Errors
+    /// It cannot be started at all; what goes wrong later arrives as an event.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(
+        &mut self,
+        to: TunnelTo,
+        settings: Arc<sockless_ssh::Settings>,
+        exchange: Box<dyn sockless_core::Exchange>,
+    ) -> Result<TransferId, Error> {
+        let settings = crate::secure::Ssh(settings);
+        let way = Way::of_ssh(&to, &settings).to_owned();
+        let route = self.known_route(&way)?;
+        let id = self.engine.add(route, exchange, to.options);
         self.tunnels.insert(id);
         Ok(id)
     }
@@ -177,18 +198,21 @@ impl Session {
             return Ok(Arc::clone(route));
         }
         let way = way.to_owned();
-        let route = match self.routes.get(&way) {
-            Some(route) => Arc::clone(route),
-            None => {
-                let route = self.make_route(&way)?;
-                if self.routes.len() >= MAX_ROUTES {
-                    self.routes.clear();
-                }
-                self.routes.insert(way.clone(), Arc::clone(&route));
-                route
-            }
-        };
+        let route = self.known_route(&way)?;
         self.last_route = Some((way, Arc::clone(&route)));
+        Ok(route)
+    }
+
+    /// The route of a way, the same one each time.
+    fn known_route(&mut self, way: &OwnedWay) -> Result<Arc<Route>, Error> {
+        if let Some(route) = self.routes.get(way) {
+            return Ok(Arc::clone(route));
+        }
+        let route = self.make_route(way)?;
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(way.clone(), Arc::clone(&route));
         Ok(route)
     }
 
