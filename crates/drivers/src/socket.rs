@@ -22,7 +22,11 @@ pub(crate) const SEND_FLAGS: libc::c_int = 0;
 /// What a socket does with a call that would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
-    not(all(feature = "uring", feature = "blocking")),
+    not(all(
+        target_os = "linux",
+        feature = "uring",
+        any(feature = "blocking", feature = "tokio", feature = "aio")
+    )),
     allow(dead_code, reason = "one mode per driver")
 )]
 pub(crate) enum Mode {
@@ -235,7 +239,7 @@ fn set_option(
 }
 
 /// How a connect that was started on a non-blocking socket has ended.
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio", feature = "aio"))]
 pub(crate) fn connect_outcome(fd: RawFd) -> io::Result<()> {
     let mut code: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;

@@ -128,6 +128,12 @@ impl Socket {
         self.fd.as_raw_fd()
     }
 
+    /// Whether bytes have no borders in it.
+    #[cfg(any(feature = "tokio", feature = "aio"))]
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind != Kind::Udp
+    }
+
     /// Tells the kernel how many bytes make waking up worth it; a system call only on change.
     ///
     /// A hint: where the kernel does not take it, receives come early. Returns whether

@@ -17,6 +17,16 @@ fn uring() -> Uring {
     Uring::new().expect("io_uring is permitted")
 }
 
+#[cfg(feature = "tokio")]
+fn tokio() -> sockless_drivers::TokioAlone {
+    sockless_drivers::TokioAlone::new().expect("descriptors are left")
+}
+
+#[cfg(feature = "aio")]
+fn aio() -> sockless_drivers::Aio {
+    sockless_drivers::Aio::new().expect("a pipe")
+}
+
 fn blocking() -> Blocking {
     Blocking::new().expect("a pipe")
 }
@@ -48,6 +58,30 @@ fn wake_ends_a_wait(mut driver: impl Wakeable) {
     let outlives = driver.waker();
     drop(driver);
     outlives.wake();
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_wake_ends_a_wait_on_tokio() {
+    wake_ends_a_wait(tokio());
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tokio_honours_the_minimum() {
+    the_minimum_is_honoured(tokio());
+}
+
+#[cfg(feature = "aio")]
+#[test]
+fn a_wake_ends_a_wait_on_aio() {
+    wake_ends_a_wait(aio());
+}
+
+#[cfg(feature = "aio")]
+#[test]
+fn aio_honours_the_minimum() {
+    the_minimum_is_honoured(aio());
 }
 
 #[test]
