@@ -5,5 +5,8 @@
 //! here is data for it, it has ended.
 
 pub mod backend;
+pub mod known_hosts;
 pub mod login;
 pub mod message;
+mod patterns;
+mod wire;
