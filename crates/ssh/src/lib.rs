@@ -4,4 +4,7 @@
 //! stream (a tunnel: one `direct-tcpip` channel) or talks to it in [`message`]s: open a channel,
 //! here is data for it, it has ended.
 
+mod channel;
+mod escape;
 pub mod message;
+pub mod sftp;
