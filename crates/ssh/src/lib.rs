@@ -5,8 +5,11 @@
 //! here is data for it, it has ended.
 
 pub mod backend;
+mod channel;
+mod escape;
 pub mod known_hosts;
 pub mod login;
 pub mod message;
 mod patterns;
+pub mod sftp;
 mod wire;
