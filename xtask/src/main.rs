@@ -33,7 +33,9 @@ cargo xtask TASK
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
                               real servers on fixed loopback ports: nginx, apache,
-                              squid, haproxy, tinyproxy, dante, microsocks, ssh
+                              squid, haproxy, tinyproxy, dante, microsocks, ssh,
+                              ssh-external, ssh-rekeying, ssh-weak, ssh-limited,
+                              ssh-password, ssh-two-factor, dropbear, ssh-agent
   sim list|seeds|replay|torture
                               scenarios on a simulated network, by seed; `sim` alone says more
   bench [NAME...] [--json FILE] [--rounds N]

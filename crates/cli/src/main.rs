@@ -12,6 +12,7 @@
 )]
 
 mod args;
+mod ask;
 mod config_file;
 mod console;
 mod data;

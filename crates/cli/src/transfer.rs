@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sockless::{Event, Head, Reason, Session, Summary, TransferId};
 
+use crate::ask;
 use crate::console::Console;
 use crate::job::Job;
 use crate::output::Output;
@@ -119,6 +120,12 @@ impl Transfer {
             }
             Event::Trailers(fields) => self.show(fields.raw(), console),
             Event::WantBody { .. } => self.feed(session, id, console),
+            Event::Asked(question) => {
+                let answer = ask::at_terminal(&question);
+                // A transfer that has ended meanwhile says so itself.
+                let _ = session.answer(id, question.id, answer);
+                Ok(())
+            }
             Event::RewindBody => self.source.as_mut().map_or(Ok(()), Source::rewind),
             Event::Note(note) => {
                 // Later it may have left its connection already.

@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `drivers`. Without
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`. Without
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
@@ -64,8 +64,9 @@ mod way;
 
 pub use sockless_core as core;
 pub use sockless_core::{
-    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fields, Head,
-    Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts, TransferId,
+    Answer, Ask, AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event,
+    Fields, Head, Limits, Note, Op, OpId, OpKind, Output, PeerKey, Pool, Prompt, Prompts, Question,
+    QuestionId, Reason, Stats, Summary, Timeouts, TransferId,
 };
 
 #[cfg(feature = "http")]
@@ -90,6 +91,8 @@ pub use session::Session;
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
+#[cfg(feature = "ssh")]
+pub use sockless_ssh as ssh;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
 #[cfg(feature = "http")]

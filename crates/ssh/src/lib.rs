@@ -4,4 +4,12 @@
 //! stream (a tunnel: one `direct-tcpip` channel) or talks to it in [`message`]s: open a channel,
 //! here is data for it, it has ended.
 
+pub mod backend;
+mod channel;
+mod escape;
+pub mod known_hosts;
+pub mod login;
 pub mod message;
+mod patterns;
+pub mod sftp;
+mod wire;

@@ -8,6 +8,7 @@
 
 mod abandoned;
 mod proxies;
+mod shells;
 mod ssh;
 
 use std::path::Path;

@@ -4,6 +4,7 @@
     reason = "virtual time needs one real start"
 )]
 
+mod asking;
 mod cancel;
 mod dialing;
 mod flow;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sockless_core::{
     Buf, ConnId, Endpoint, Engine, Error, Event, Filter, Key, Limits, Op, OpId, OpKind, Options,
-    Output, Plain, Reason, Recipe, Route, Summary, Target, TransferId, cancelled,
+    Output, Plain, QuestionId, Reason, Recipe, Route, Summary, Target, TransferId, cancelled,
 };
 
 use crate::toy::Toy;
@@ -30,6 +30,7 @@ pub(crate) struct World {
     pub(crate) peer_finished: BTreeSet<TransferId>,
     bodies: BTreeMap<TransferId, Vec<u8>>,
     wants: BTreeMap<TransferId, Vec<usize>>,
+    questions: BTreeMap<TransferId, QuestionId>,
     ends: BTreeMap<TransferId, (Result<(), Error>, Summary)>,
     /// Sockets that were asked to connect and are not closed.
     pub(crate) sockets: BTreeSet<ConnId>,
@@ -95,6 +96,7 @@ impl World {
             peer_finished: BTreeSet::new(),
             bodies: BTreeMap::new(),
             wants: BTreeMap::new(),
+            questions: BTreeMap::new(),
             ends: BTreeMap::new(),
             sockets: BTreeSet::new(),
             closing: BTreeSet::new(),
@@ -212,6 +214,9 @@ impl World {
                 self.bodies.entry(id).or_default().extend_from_slice(&piece);
             }
             Event::WantBody { room } => self.wants.entry(id).or_default().push(room),
+            Event::Asked(question) => {
+                self.questions.insert(id, question.id);
+            }
             Event::Done { outcome, summary } => {
                 self.ends.insert(id, (outcome, *summary));
             }
@@ -373,6 +378,11 @@ impl World {
 
     pub(crate) fn wants(&self, id: TransferId) -> &[usize] {
         self.wants.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a layer of the transfer's asked last.
+    pub(crate) fn question(&self, id: TransferId) -> QuestionId {
+        *self.questions.get(&id).expect("a layer has asked")
     }
 
     /// The `min` hint of the oldest receive.

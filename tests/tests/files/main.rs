@@ -1,0 +1,14 @@
+//! sftp, scp and commands against OpenSSH's own programs, which speak these protocols on
+//! their standard input and output.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests own processes, threads and files"
+)]
+
+mod folder;
+mod process;
+mod sftp;
+#[path = "../../../crates/ssh/tests/stand/mod.rs"]
+mod stand;
