@@ -175,7 +175,7 @@ pub(crate) struct RequestArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// What carries the operations out: uring or blocking
+    /// What carries the operations out: uring, blocking, tokio, compio or aio
     #[arg(long, value_name = "NAME")]
     pub(crate) driver: Option<String>,
     /// The whole transfer, at most

@@ -249,7 +249,7 @@ fn print_version() {
          TLS: {BACKENDS}\n\
          Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
-        driver::NAMES
+        driver::names()
     );
     // A reader that has left does not want it.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -5,6 +5,7 @@
 //! | [`Uring`] | io_uring, Linux 5.6 and later | programs that own their thread; the fast one |
 //! | [`Blocking`] | non-blocking sockets and poll(2), every unix | everywhere else |
 //! | `Aio` (feature `aio`) | POSIX AIO and poll(2) | programs that have to use AIO |
+//! | `Compio` (feature `compio`) | compio's proactor: io_uring, IOCP, epoll, kqueue | one driver for all systems |
 //! | `Tokio`, `TokioAlone` (feature `tokio`) | tokio's reactor | programs on tokio; the second brings a runtime |
 //! | [`Threaded`] | one of the above on a thread of its own | programs on another async runtime |
 //!
@@ -36,41 +37,68 @@ mod aio;
 mod bell;
 #[cfg(all(unix, feature = "blocking"))]
 mod blocking;
-#[cfg(all(unix, any(feature = "uring", feature = "tokio")))]
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "uring", feature = "tokio"))
+))]
 mod by_id;
-#[cfg(all(unix, any(feature = "blocking", feature = "aio", feature = "tokio")))]
+#[cfg(feature = "compio")]
+mod compio;
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "blocking", feature = "aio", feature = "tokio"))
+))]
 mod config;
 #[cfg(all(unix, any(feature = "blocking", feature = "aio", feature = "tokio")))]
 mod plain;
 #[cfg(all(unix, any(feature = "blocking", feature = "aio")))]
 mod polling;
-#[cfg(all(
-    unix,
-    any(
-        feature = "uring",
-        feature = "blocking",
-        feature = "aio",
-        feature = "tokio"
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
     )
 ))]
 mod resolver;
-#[cfg(all(
-    unix,
-    any(
-        feature = "uring",
-        feature = "blocking",
-        feature = "aio",
-        feature = "tokio"
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
     )
 ))]
-mod socket;
-#[cfg(all(
-    unix,
-    any(
+#[cfg_attr(windows, path = "socket_windows.rs")]
+#[cfg_attr(
+    not(any(
         feature = "uring",
         feature = "blocking",
-        feature = "aio",
-        feature = "tokio"
+        feature = "tokio",
+        feature = "aio"
+    )),
+    allow(dead_code, reason = "compio makes most calls itself")
+)]
+mod socket;
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
     )
 ))]
 mod sockets;
@@ -88,15 +116,23 @@ pub use self::tokio::{Tokio, TokioAlone};
 pub use aio::Aio;
 #[cfg(all(unix, feature = "blocking"))]
 pub use blocking::Blocking;
-#[cfg(all(unix, any(feature = "blocking", feature = "aio", feature = "tokio")))]
+#[cfg(feature = "compio")]
+pub use compio::Compio;
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "blocking", feature = "aio", feature = "tokio"))
+))]
 pub use config::DriverConfig;
-#[cfg(all(
-    unix,
-    any(
-        feature = "uring",
-        feature = "blocking",
-        feature = "aio",
-        feature = "tokio"
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
     )
 ))]
 pub use resolver::Lookup;

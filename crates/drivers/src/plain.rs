@@ -56,10 +56,7 @@ impl Plain {
                 self.sockets.socket(conn)?;
                 Ok(Progress::Waits(Wait::Writable))
             }
-            OpKind::Shutdown => {
-                let socket = self.sockets.socket(conn)?;
-                socket::shut_down(socket.raw_fd()).map(Progress::Done)
-            }
+            OpKind::Shutdown => self.sockets.socket(conn)?.shut_down().map(Progress::Done),
             _ => Err(socket::unsupported()),
         }
     }

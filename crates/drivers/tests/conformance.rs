@@ -130,6 +130,32 @@ fn aio(options: Options) -> Box<dyn Driver> {
 #[cfg(feature = "aio")]
 suite!(on_aio, crate::aio);
 
+#[cfg(feature = "compio")]
+mod on_compio {
+    use super::*;
+    use sockless_drivers::Compio;
+
+    fn best(options: Options) -> Box<dyn Driver> {
+        Box::new(Compio::with_config(plain_config(options)).expect("a proactor"))
+    }
+
+    fn polling(options: Options) -> Box<dyn Driver> {
+        let driver = Compio::without_uring(plain_config(options)).expect("a proactor");
+        assert!(!driver.is_uring());
+        Box::new(driver)
+    }
+
+    fn threaded(options: Options) -> Box<dyn Driver> {
+        let config = plain_config(options);
+        let threaded = Threaded::new(move || Compio::with_config(config)).expect("a thread");
+        Box::new(rig::BlockOn(threaded))
+    }
+
+    suite!(best, super::best);
+    suite!(polling, super::polling);
+    suite!(on_a_thread, super::threaded);
+}
+
 #[cfg(feature = "tokio")]
 mod on_tokio {
     use super::*;

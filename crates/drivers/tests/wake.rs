@@ -11,6 +11,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
 use sockless_core::{Buf, Completion, ConnId, Endpoint, Op, OpId, OpKind};
+#[cfg(feature = "compio")]
+use sockless_drivers::DriverConfig;
 use sockless_drivers::{Blocking, Uring, Wakeable};
 
 fn uring() -> Uring {
@@ -25,6 +27,11 @@ fn tokio() -> sockless_drivers::TokioAlone {
 #[cfg(feature = "aio")]
 fn aio() -> sockless_drivers::Aio {
     sockless_drivers::Aio::new().expect("a pipe")
+}
+
+#[cfg(feature = "compio")]
+fn compio() -> sockless_drivers::Compio {
+    sockless_drivers::Compio::new().expect("a proactor")
 }
 
 fn blocking() -> Blocking {
@@ -82,6 +89,22 @@ fn a_wake_ends_a_wait_on_aio() {
 #[test]
 fn aio_honours_the_minimum() {
     the_minimum_is_honoured(aio());
+}
+
+#[cfg(feature = "compio")]
+#[test]
+fn a_wake_ends_a_wait_on_compio() {
+    wake_ends_a_wait(compio());
+    let polling = sockless_drivers::Compio::without_uring(DriverConfig::default());
+    wake_ends_a_wait(polling.expect("a proactor"));
+}
+
+#[cfg(feature = "compio")]
+#[test]
+fn compio_honours_the_minimum() {
+    the_minimum_is_honoured(compio());
+    let polling = sockless_drivers::Compio::without_uring(DriverConfig::default());
+    the_minimum_is_honoured(polling.expect("a proactor"));
 }
 
 #[test]

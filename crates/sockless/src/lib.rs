@@ -87,7 +87,12 @@ pub use request::{Body, Redirects, Request, masked};
 pub use run::{Response, fetch, run};
 #[cfg(feature = "http")]
 pub use session::Session;
-#[cfg(feature = "drivers")]
+#[cfg(any(
+    feature = "drivers",
+    feature = "driver-tokio",
+    feature = "driver-compio",
+    feature = "driver-aio"
+))]
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;

@@ -32,12 +32,15 @@ const SERVERS: &[&str] = &[
     "ssh",
 ];
 
+/// The drivers of our own command. The first two get every case, the others a selection.
+const DRIVERS: &[&str] = &["uring", "blocking", "tokio", "compio", "aio"];
+
 /// Everything that cells share.
 pub(super) struct Lab {
     command: PathBuf,
     is_our_own: bool,
     help: String,
-    has_openssl: bool,
+    version: String,
     running: Running,
     folder: PathBuf,
 }
@@ -74,7 +77,7 @@ impl Lab {
         let is_our_own = other.is_none();
         let command = other.unwrap_or_else(|| target().join("release").join("sockless"));
         let help = help(&command)?;
-        let has_openssl = is_our_own && says_openssl(&command);
+        let version = version(&command);
         let running = Servers::start(SERVERS).map_err(|error| error.to_string())?;
         let folder = target().join("matrix");
         drop(fs::remove_dir_all(&folder));
@@ -83,7 +86,7 @@ impl Lab {
             command,
             is_our_own,
             help,
-            has_openssl,
+            version,
             running,
             folder,
         })
@@ -98,7 +101,7 @@ impl Lab {
     /// that forgets to say so must not make half of the cells disappear.
     pub(super) fn drivers(&self) -> Vec<Option<&'static str>> {
         if self.is_our_own || self.help.contains("--driver") {
-            vec![Some("uring"), Some("blocking")]
+            DRIVERS.iter().copied().map(Some).collect()
         } else {
             vec![None]
         }
@@ -106,12 +109,18 @@ impl Lab {
 
     /// Whether it can be told to use OpenSSL.
     pub(super) fn has_openssl(&self) -> bool {
-        self.has_openssl
+        self.is_our_own && self.version.contains("openssl")
     }
 
     /// Why this machine cannot run `driver`, as the command itself puts it.
     pub(super) fn unavailable(&self, driver: Option<&'static str>) -> Option<String> {
-        let name = driver.filter(|name| *name == "uring")?;
+        let name = driver?;
+        if self.is_our_own && !self.version.contains(&format!(" {name}")) {
+            return Some(format!("the command has no driver {name}"));
+        }
+        if name != "uring" {
+            return None;
+        }
         let url = self.nginx().http_url("/1k");
         let args = ["--driver", name, "-sS", "-o", "out", &url].map(str::to_owned);
         let run = execute(&self.command, &self.folder, &args).ok()?;
@@ -439,10 +448,11 @@ fn start_fault(name: &str) -> io::Result<FaultServer> {
     start()
 }
 
-/// Whether the command's version names the backend.
-fn says_openssl(command: &Path) -> bool {
+/// What the command says of itself: backends and drivers, among other things.
+fn version(command: &Path) -> String {
     let output = Command::new(command).arg("--version").output();
-    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("openssl"))
+    let printed = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&printed).into_owned()
 }
 
 /// What the command says about its options; curl keeps most of them for `--help all`.

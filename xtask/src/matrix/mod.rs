@@ -6,6 +6,7 @@ mod cell;
 mod lab;
 mod proxied;
 mod report;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -51,6 +52,9 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
     let mut number = 0;
     for case in all_cases() {
         for driver in lab.drivers() {
+            if driver.is_some_and(|name| !sample::is_for(case.name, name)) {
+                continue;
+            }
             for scheme in case.on.schemes() {
                 number += 1;
                 let name = driver.unwrap_or("default");

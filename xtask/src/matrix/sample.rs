@@ -1,0 +1,65 @@
+//! Which cases are run on which driver: all of them on two, and on the others what differs
+//! by driver, and something of every protocol.
+
+/// Those that get every case: what the command takes by default, and where that is refused.
+const THOROUGH: &[&str] = &["uring", "blocking"];
+
+/// What the others get.
+const SAMPLE: &[&str] = &[
+    // Much, little, nothing; both ways; with and without a known end.
+    "download empty",
+    "download 64m",
+    "chunked",
+    "until close",
+    "gzip",
+    "range",
+    "resume",
+    "upload 64m",
+    "answer before the body",
+    // Several connections, and kept ones.
+    "redirect to https",
+    "keep-alive",
+    "parallel",
+    "unix socket",
+    "client certificate",
+    // Every way out.
+    "http proxy",
+    "https proxy",
+    "https proxy, CONNECT",
+    "socks4",
+    "socks4a",
+    "socks5h",
+    "socks5, password",
+    "proxy Digest",
+    "chain",
+    "PROXY protocol",
+    "ssh login",
+    // What the system says, and what it does not.
+    "refused",
+    "unknown name",
+    "reset",
+    "reset in the body",
+    "truncated body",
+    "TLS cut in the body",
+    "no answer",
+    "no reader",
+];
+
+/// Whether that driver gets that case.
+pub(super) fn is_for(case: &str, driver: &str) -> bool {
+    THOROUGH.contains(&driver) || SAMPLE.contains(&case)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sampled_exists() {
+        for name in SAMPLE {
+            let mut cases = super::super::all_cases();
+            assert!(cases.any(|case| case.name == *name), "{name}");
+        }
+        assert!(is_for("head", "uring") && !is_for("head", "tokio"));
+    }
+}
