@@ -6,5 +6,11 @@
 
 mod channel;
 mod escape;
+mod exec;
+pub mod feed;
 pub mod message;
+mod name;
+pub mod scp;
 pub mod sftp;
+
+pub use exec::Exec;
