@@ -7,9 +7,15 @@
 pub mod backend;
 mod channel;
 mod escape;
+mod exec;
+pub mod feed;
 pub mod known_hosts;
 pub mod login;
 pub mod message;
+mod name;
 mod patterns;
+pub mod scp;
 pub mod sftp;
 mod wire;
+
+pub use exec::Exec;
