@@ -5,8 +5,10 @@
 //! here is data for it, it has ended.
 
 pub mod backend;
+pub mod config;
 pub mod known_hosts;
 pub mod login;
 pub mod message;
 mod patterns;
+mod place;
 mod wire;
