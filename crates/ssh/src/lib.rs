@@ -4,8 +4,10 @@
 //! stream (a tunnel: one `direct-tcpip` channel) or talks to it in [`message`]s: open a channel,
 //! here is data for it, it has ended.
 
+pub mod agent;
 pub mod backend;
 pub mod config;
+pub mod keys;
 pub mod known_hosts;
 pub mod login;
 pub mod message;

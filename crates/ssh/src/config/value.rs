@@ -158,7 +158,7 @@ impl Jump {
         let rest = rest.strip_prefix("ssh://").unwrap_or(rest);
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, _)) if user.is_empty() => return Err(bad()),
+            Some(("", _)) => return Err(bad()),
             Some((user, rest)) => (Some(user.to_owned()), rest),
             None => (None, rest),
         };
