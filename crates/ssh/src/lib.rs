@@ -7,19 +7,23 @@
 //! Transport, cryptography and channels are a library's: [`backend`] says what it has to do, and
 //! hides which it is. The [`login`] and everything else is ours, and the same for all.
 
+pub mod agent;
 mod algorithms;
 pub mod backend;
 mod channel;
 mod client;
+pub mod config;
 mod escape;
 mod exec;
 pub mod feed;
 mod filter;
+pub mod keys;
 pub mod known_hosts;
 pub mod login;
 pub mod message;
 mod name;
 mod patterns;
+mod place;
 #[cfg(feature = "russh")]
 mod russh;
 pub mod scp;
