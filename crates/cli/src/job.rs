@@ -261,7 +261,9 @@ impl Job {
     /// Whether it is for an SSH server.
     pub(crate) fn is_ssh(&self) -> bool {
         let scheme = self.url.split_once("://").map_or("", |(scheme, _)| scheme);
-        ["sftp", "scp"].iter().any(|ssh| scheme.eq_ignore_ascii_case(ssh))
+        ["sftp", "scp"]
+            .iter()
+            .any(|ssh| scheme.eq_ignore_ascii_case(ssh))
     }
 
     /// The file to upload.
@@ -352,7 +354,8 @@ impl Job {
             request = request.header(&name, value).map_err(of)?;
         }
         let request = self.limits(request, notes)?;
-        Ok(Attempt { request, source })
+        let what = What::Http(Box::new(request));
+        Ok(Attempt { what, source })
     }
 
     fn body(&self, offset: u64, fields: &mut Fields) -> Result<(Body, Option<Source>), Failure> {
@@ -442,7 +445,7 @@ impl Job {
     /// Whether that error is about the name of a proxy.
     pub(crate) fn is_proxy_name(&self, error: &sockless::Error) -> bool {
         let Proxies { http, https, .. } = &self.parties.proxies;
-        let mut hosts = http.iter().chain(https).map(sockless::Proxy::host);
+        let mut hosts = http.iter().chain(https).map(Proxy::host);
         let url = url::Url::parse(&self.url).ok();
         let own = url.as_ref().and_then(url::Url::host_str);
         hosts.any(|host| Some(host) != own && names(error.what(), host))

@@ -151,7 +151,10 @@ impl Transfer {
 
     /// The file is there, and its bytes follow.
     fn entry(&mut self, entry: &Entry, console: &mut Console) -> Result<(), Failure> {
-        let left = entry.attributes.size.map(|size| size.saturating_sub(self.offset));
+        let left = entry
+            .attributes
+            .size
+            .map(|size| size.saturating_sub(self.offset));
         console.progress.expect(left);
         self.output.open()
     }

@@ -98,8 +98,14 @@ impl Logins {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<Login, Failure> {
-        let given = args.auth.user.as_deref().map(|user| user.split_once(':').unwrap_or((user, "")));
-        let user = user.or(given.map(|(user, _)| user)).filter(|user| !user.is_empty());
+        let given = args
+            .auth
+            .user
+            .as_deref()
+            .map(|user| user.split_once(':').unwrap_or((user, "")));
+        let user = user
+            .or(given.map(|(user, _)| user))
+            .filter(|user| !user.is_empty());
         let password = password.or(given.map(|(_, password)| password));
         let password = password.filter(|password| !password.is_empty());
         let settings = self.settings(host, port, user)?;
@@ -136,7 +142,12 @@ impl Logins {
         Ok(())
     }
 
-    fn settings(&self, host: &str, port: Option<u16>, user: Option<&str>) -> Result<Settings, Failure> {
+    fn settings(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        user: Option<&str>,
+    ) -> Result<Settings, Failure> {
         let mut query = Query::new(host);
         (query.user, query.port) = (user, port);
         (query.home, query.local_user) = (&self.home, &self.local_user);
@@ -153,9 +164,15 @@ impl Logins {
         password: Option<&str>,
         jumps: Vec<Proxy>,
     ) -> Result<Login, Failure> {
-        let host = settings.host_name.clone().unwrap_or_else(|| host.to_owned());
+        let host = settings
+            .host_name
+            .clone()
+            .unwrap_or_else(|| host.to_owned());
         let port = settings.port.unwrap_or(22);
-        let user = settings.user.clone().unwrap_or_else(|| self.local_user.clone());
+        let user = settings
+            .user
+            .clone()
+            .unwrap_or_else(|| self.local_user.clone());
         let key = (host.clone(), port, user.clone());
         let known = self.made.borrow().get(&key).cloned();
         let client = match known {
@@ -186,7 +203,10 @@ impl Logins {
         credentials.keys = Some(Arc::new(self.identities(args, settings)?));
         credentials.password = password.map(|password| password.to_owned().into());
         credentials.ask = true;
-        credentials.methods = settings.preferred_authentications.clone().unwrap_or_default();
+        credentials.methods = settings
+            .preferred_authentications
+            .clone()
+            .unwrap_or_default();
         let mut config = ssh::Config::new(credentials, Arc::new(self.host_keys(args, settings)?))
             .algorithms(algorithms(args, settings))
             .tuning(tuning(settings));
@@ -225,8 +245,15 @@ impl Logins {
         };
         let beside = files.iter().map(|path| with_suffix(path, "-cert.pub"));
         let given = args.ssh.pubkey.iter().cloned();
-        let configured = settings.certificate_files.iter().flatten().map(PathBuf::from);
-        for path in given.chain(configured).chain(beside.filter(|path| path.exists())) {
+        let configured = settings
+            .certificate_files
+            .iter()
+            .flatten()
+            .map(PathBuf::from);
+        for path in given
+            .chain(configured)
+            .chain(beside.filter(|path| path.exists()))
+        {
             let text = read(&path)?;
             let name = path.display().to_string();
             // curl's --pubkey may be a plain key, which the private one makes superfluous.
@@ -286,11 +313,19 @@ impl Logins {
         };
         let everybodys = settings.global_known_hosts.clone();
         let everybodys = everybodys.unwrap_or_else(|| vec!["/etc/ssh/ssh_known_hosts".into()]);
-        let everybodys = everybodys.iter().map(PathBuf::from).filter(|_| !own.is_empty());
+        let everybodys = everybodys
+            .iter()
+            .map(PathBuf::from)
+            .filter(|_| !own.is_empty());
         let first = own.first().or(options.known_hosts.first());
         *self.known_hosts.borrow_mut() = first.cloned();
         *self.hashes.borrow_mut() = settings.hash_known_hosts.unwrap_or(false);
-        for path in own.iter().cloned().chain(everybodys).filter(|path| path.exists()) {
+        for path in own
+            .iter()
+            .cloned()
+            .chain(everybodys)
+            .filter(|path| path.exists())
+        {
             known.add(&path.display().to_string(), read(&path)?);
         }
         rules.known = Arc::new(known);
@@ -338,7 +373,12 @@ fn key(args: &Args, path: &Path, named: bool) -> Result<Identity, Failure> {
     if let Some(warning) = mode.ok().and_then(|mode| exposed(&name, mode)) {
         complain(format_args!("warning: {warning}"));
     }
-    let passphrase = args.tls.pass.as_deref().filter(|_| named).map(str::as_bytes);
+    let passphrase = args
+        .tls
+        .pass
+        .as_deref()
+        .filter(|_| named)
+        .map(str::as_bytes);
     let public = fs::read(with_suffix(path, ".pub")).ok();
     let identity = Identity::from_file(KeyFile::new(&name, &text), passphrase, public.as_deref());
     identity.map_err(|bad| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sockless::core::Exchange;
 use sockless::ssh::scp::{ScpGet, ScpPut};
-use sockless::ssh::sftp::{self, Form, Get, List, Put, Quote, Sftp, When};
+use sockless::ssh::sftp::{Form, Get, List, Put, Quote, Sftp, When};
 use sockless::{Proxy, TunnelTo};
 use url::Url;
 
@@ -57,7 +57,9 @@ impl Remote {
             is_scp: url.scheme() == "scp",
             host: text_of(host.trim_matches(['[', ']'])),
             port: url.port(),
-            user: Some(url.username()).filter(|user| !user.is_empty()).map(text_of),
+            user: Some(url.username())
+                .filter(|user| !user.is_empty())
+                .map(text_of),
             password: url.password().map(text_of),
             path,
         })
@@ -99,10 +101,21 @@ pub(crate) fn attempt(
 ) -> Result<Attempt, Failure> {
     let args = &*job.args;
     let remote = Remote::parse(&job.url)?;
-    let login = logins.login(args, &remote.host, remote.port, remote.user.as_deref(), remote.password.as_deref())?;
+    let login = logins.login(
+        args,
+        &remote.host,
+        remote.port,
+        remote.user.as_deref(),
+        remote.password.as_deref(),
+    )?;
     let of = |error: sockless::Error| Failure::of(&error);
     let mut to = TunnelTo::new(&login.host, login.port).map_err(of)?;
-    for proxy in job.proxies_to(&login.host, login.port).iter().cloned().chain(login.jumps) {
+    for proxy in job
+        .proxies_to(&login.host, login.port)
+        .iter()
+        .cloned()
+        .chain(login.jumps)
+    {
         to = to.proxy(proxy);
     }
     if let Some(local) = args.connection.interface {
@@ -179,7 +192,12 @@ fn over_sftp(
 fn get(args: &Args, path: &[u8], offset: u64) -> Result<Get, Failure> {
     let mut get = Get::new(path);
     if let Some(range) = &args.request.range {
-        let bad = || Failure::new(code::RANGE, format!("-r {range}: write it as 0-499, 500- or -500"));
+        let bad = || {
+            Failure::new(
+                code::RANGE,
+                format!("-r {range}: write it as 0-499, 500- or -500"),
+            )
+        };
         let number = |text: &str| text.parse::<u64>().map_err(|_| bad());
         let (first, last) = range.split_once('-').ok_or_else(bad)?;
         get = match (first, last) {
@@ -252,7 +270,9 @@ fn over_scp(
         let what = format!("scp has to know beforehand how long {name} is; use sftp://, or a file");
         Failure::new(code::READ, what)
     })?;
-    Ok(Box::new(ScpPut::new(remote.path.clone(), length).exchange()))
+    Ok(Box::new(
+        ScpPut::new(remote.path.clone(), length).exchange(),
+    ))
 }
 
 /// The proxies as jump hosts are written: `[user@]host[:port]`.
