@@ -235,6 +235,13 @@ const BACKENDS: &str = if cfg!(feature = "tls-openssl") {
     "rustls (aws-lc-rs)"
 };
 
+/// The libraries that speak SSH in this build.
+const SSH: &str = match (cfg!(feature = "ssh"), cfg!(feature = "ssh-libssh2")) {
+    (_, true) => "russh libssh2",
+    (true, false) => "russh",
+    (false, false) => "none",
+};
+
 fn print_version() {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -244,11 +251,17 @@ fn print_version() {
     } else {
         ""
     };
+    let ssh = if cfg!(feature = "ssh") {
+        " sftp scp"
+    } else {
+        ""
+    };
     let text = format!(
         "sockless {version} ({arch} {os})\n\
-         Protocols: http https\n\
+         Protocols: http https{ssh}\n\
          Features: brotli gzip deflate parallel{native}{demo}\n\
          TLS: {BACKENDS}\n\
+         SSH: {SSH}\n\
          Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
         driver::names()

@@ -7,6 +7,7 @@ mod lab;
 mod proxied;
 mod report;
 mod sample;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -71,6 +72,9 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
                     None if scheme.openssl() && !lab.has_openssl() => {
                         Verdict::Skipped("the command has no backend openssl".to_owned())
                     }
+                    None if *scheme == cell::Scheme::Libssh2 && !lab.has_libssh2() => {
+                        Verdict::Skipped("the command has no library libssh2".to_owned())
+                    }
                     None => lab.run(Cell {
                         case,
                         scheme: *scheme,
@@ -99,6 +103,8 @@ fn all_cases() -> impl Iterator<Item = &'static cell::Case> {
         proxied::PROXIED,
         cases::FAULTS,
         proxied::REFUSED,
+        ssh::SSH,
+        ssh::SSH_REFUSED,
     ];
     groups.into_iter().flatten()
 }
@@ -151,7 +157,10 @@ mod tests {
                 assert!(known, "there is no fault {fault}");
             }
         }
-        let mut failing = cases::FAULTS.iter().chain(proxied::REFUSED);
+        let mut failing = cases::FAULTS
+            .iter()
+            .chain(proxied::REFUSED)
+            .chain(ssh::SSH_REFUSED);
         assert!(failing.all(|case| case.codes[0] != 0));
     }
 }
