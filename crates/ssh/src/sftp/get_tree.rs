@@ -112,6 +112,8 @@ struct Listing {
     directory: Directory,
     handle: Option<Vec<u8>>,
     in_flight: usize,
+    /// The end was seen; answers to other requests may come behind it.
+    ended: bool,
 }
 
 impl TreeGetting {
@@ -173,11 +175,12 @@ impl TreeGetting {
                 directory,
                 handle: None,
                 in_flight: 0,
+                ended: false,
             });
             self.listed += 1;
         }
         for listing in &mut self.listings {
-            let Some(handle) = &listing.handle else {
+            let Some(handle) = listing.handle.as_ref().filter(|_| !listing.ended) else {
                 continue;
             };
             while listing.in_flight < AHEAD && self.queue.len() < MAX_FOUND && desk.has_room() {
@@ -225,14 +228,11 @@ impl TreeGetting {
         }
     }
 
-    fn names(&mut self, number: u64, body: &[u8]) -> Result<(), Fault> {
-        let listing = self
-            .listings
-            .iter_mut()
-            .find(|listing| listing.number == number);
-        let Some(listing) = listing else {
-            return Err(malformed("more entries after the end of a directory"));
+    fn names(&mut self, number: u64, body: &[u8], desk: &mut Desk<'_, '_>) -> Result<(), Fault> {
+        let Some(at) = self.place(number) else {
+            return Ok(());
         };
+        let listing = &mut self.listings[at];
         listing.in_flight -= 1;
         let mut entries = Vec::new();
         list::entries(body, |entry| entries.push(entry))?;
@@ -267,7 +267,23 @@ impl TreeGetting {
             }
             self.queue.push(Found::new(entry, path));
         }
+        self.close(at, desk);
         Ok(())
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        let mut listings = self.listings.iter();
+        listings.position(|listing| listing.number == number)
+    }
+
+    /// Closes a directory that was read to its end.
+    fn close(&mut self, at: usize, desk: &mut Desk<'_, '_>) {
+        if !self.listings[at].ended || self.listings[at].in_flight > 0 {
+            return;
+        }
+        if let Some(handle) = self.listings.swap_remove(at).handle {
+            desk.send(Packet::new(CLOSE).string(&handle), Step::Close.ticket());
+        }
     }
 
     /// A directory is over, or cannot be listed.
@@ -277,19 +293,19 @@ impl TreeGetting {
         status: &Status,
         desk: &mut Desk<'_, '_>,
     ) -> Result<(), Fault> {
-        let Some(at) = self
-            .listings
-            .iter()
-            .position(|listing| listing.number == number)
-        else {
+        let Some(at) = self.place(number) else {
             return Ok(());
         };
+        let listing = &mut self.listings[at];
+        if status.is_end() && listing.handle.is_some() {
+            listing.in_flight -= 1;
+            listing.ended = true;
+            self.close(at, desk);
+            return Ok(());
+        }
         let listing = self.listings.swap_remove(at);
         if let Some(handle) = &listing.handle {
             desk.send(Packet::new(CLOSE).string(handle), Step::Close.ticket());
-        }
-        if status.is_end() && listing.handle.is_some() {
-            return Ok(());
         }
         let fault = status.fault(&format!("listing {}", Escaped(&listing.directory.path)));
         if listing.directory.depth == 0 {
@@ -390,7 +406,7 @@ impl Job for TreeGetting {
                 }
                 Ok(())
             }
-            (Step::Directory, Reply::Names(body)) => self.names(ticket.file, &body),
+            (Step::Directory, Reply::Names(body)) => self.names(ticket.file, &body, desk),
             (Step::Open, Reply::Handle(handle)) => {
                 if let Some(found) = self.queue.at(ticket.file) {
                     found.opened(handle);

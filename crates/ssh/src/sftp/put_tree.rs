@@ -346,6 +346,8 @@ impl TreePutting {
                 slot.owed += 1;
                 desk.send(packet, Step::Stat.of(ticket.file));
             }
+            // There, success is no answer.
+            (Step::Open | Step::Stat, true) => return Err(status.fault(&slot.doing("creating"))),
             (_, true) => {}
             (step, false) => {
                 let fault = status.fault(&slot.doing(match step {
