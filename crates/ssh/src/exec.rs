@@ -60,7 +60,7 @@ impl Exec {
         Ok(false)
     }
 
-    fn say(&mut self, to_peer: &mut Pipe, body: &mut Body, cx: &mut Cx<'_>) {
+    fn say(&mut self, to_peer: &mut Pipe, body: &mut Body, cx: &Cx<'_>) {
         if !self.says || !self.channel.is_open() {
             return;
         }

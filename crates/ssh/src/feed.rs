@@ -98,7 +98,7 @@ const HAS_TIMES: u8 = 4;
 const MAX_PATH: usize = 64 * 1024;
 
 /// The next item, and what is in it behind it; `None`: it is not there yet, or the end is.
-pub(crate) fn next(pipe: &mut Pipe, cx: &mut Cx<'_>) -> Result<Option<Item>, Fault> {
+pub(crate) fn next(pipe: &mut Pipe, cx: &Cx<'_>) -> Result<Option<Item>, Fault> {
     if pipe.at_end() {
         return Ok(None);
     }

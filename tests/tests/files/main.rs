@@ -15,3 +15,4 @@ mod scp;
 mod sftp;
 #[path = "../../../crates/ssh/tests/stand/mod.rs"]
 mod stand;
+mod trees;

@@ -140,7 +140,7 @@ impl ScpGetting {
     }
 
     /// Looks at what came; whether it could be used.
-    fn step(&mut self, io: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+    fn step(&mut self, io: &mut Top<'_>, cx: &Cx<'_>) -> Result<bool, Fault> {
         match self.place {
             Place::Line => match record::line(&mut self.stream)? {
                 None => Ok(false),
@@ -189,7 +189,7 @@ impl ScpGetting {
         }
     }
 
-    fn record(&mut self, record: Record, io: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<(), Fault> {
+    fn record(&mut self, record: Record, io: &mut Top<'_>, cx: &Cx<'_>) -> Result<(), Fault> {
         match record {
             Record::Failed(for_good, text) => {
                 let fault = refused(&text);

@@ -201,7 +201,7 @@ impl ScpPutting {
     }
 
     /// Goes on with what is to be said; whether anything was.
-    fn say(&mut self, io: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+    fn say(&mut self, io: &mut Top<'_>, cx: &Cx<'_>) -> Result<bool, Fault> {
         match self.place {
             // After a directory, nothing before the server is in it: what follows would go elsewhere.
             Place::Between if self.owed.iter().all(|owed| *owed == Owed::Content) => {
@@ -240,7 +240,7 @@ impl ScpPutting {
     }
 
     /// The next file or directory, or the end.
-    fn next(&mut self, io: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+    fn next(&mut self, io: &mut Top<'_>, cx: &Cx<'_>) -> Result<bool, Fault> {
         let item = match &self.job.file {
             Some(file) if !self.begun => Some(file.clone()),
             Some(_) if !io.body.pipe.is_empty() => {

@@ -26,6 +26,7 @@ pub(super) enum Step {
     /// Reads or writes; the number tells which one, or where.
     Chunk(u64),
     Directory,
+    OpenDirectory,
     SetStat,
     Sync,
     /// Nobody waits for it but the end of the session.

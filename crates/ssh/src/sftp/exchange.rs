@@ -8,9 +8,11 @@ use super::command::Command;
 use super::commanding::Commanding;
 use super::desk::{Desk, Pending, Reply, Step, Ticket};
 use super::get::{Get, Getting};
+use super::get_tree::{GetTree, TreeGetting};
 use super::job::Job;
 use super::list::{List, Listing};
 use super::put::{Put, Putting};
+use super::put_tree::{PutTree, TreePutting};
 use super::quote::Quote;
 use super::replies::{Incoming, Replies};
 use super::server::{Extension, Server};
@@ -58,6 +60,16 @@ impl Sftp {
     /// Puts a file.
     pub fn put(job: Put) -> Self {
         Self::new(Box::new(Putting::new(job)))
+    }
+
+    /// Puts many files.
+    pub fn put_tree(job: PutTree) -> Self {
+        Self::new(Box::new(TreePutting::new(job)))
+    }
+
+    /// Gets a directory, with all that is in it.
+    pub fn get_tree(job: GetTree) -> Self {
+        Self::new(Box::new(TreeGetting::new(job)))
     }
 
     /// Lists a directory.

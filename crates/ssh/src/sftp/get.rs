@@ -64,7 +64,8 @@ impl Get {
         self
     }
 
-    /// Refuses a file of more bytes than that.
+    /// Refuses a file of more bytes than that. Of one whose length is not known, or wrong, one
+    /// byte more is delivered before that.
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> Self {
         self.at_most = Some(bytes);
@@ -174,7 +175,12 @@ impl Getting {
             }
         };
         let end = self.job.to.map_or(u64::MAX, |to| to.saturating_add(1));
-        Ok((from, end))
+        // One byte too many shows that the file is too long.
+        let most = self
+            .job
+            .at_most
+            .map_or(u64::MAX, |most| most.saturating_add(1));
+        Ok((from, end.min(most)))
     }
 
     fn read(&mut self, desk: &mut Desk<'_, '_>) -> Result<(), Fault> {

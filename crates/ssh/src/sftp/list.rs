@@ -69,7 +69,12 @@ pub(super) struct Listing {
 enum State {
     Start,
     Opening,
-    Reading { handle: Vec<u8>, in_flight: usize },
+    Reading {
+        handle: Vec<u8>,
+        in_flight: usize,
+        /// The end was seen; answers to other requests may come behind it.
+        ended: bool,
+    },
     Done,
 }
 
@@ -107,17 +112,17 @@ impl Listing {
         told
     }
 
-    fn status(
-        &mut self,
-        step: Step,
-        status: &Status,
-        desk: &mut Desk<'_, '_>,
-    ) -> Result<(), Fault> {
+    fn status(&mut self, step: Step, status: &Status) -> Result<(), Fault> {
         match (step, &mut self.state) {
-            (Step::Close, _) | (Step::Directory, State::Done) => Ok(()),
-            (Step::Directory, State::Reading { handle, .. }) if status.is_end() => {
-                desk.send(Packet::new(CLOSE).string(handle), Step::Close.ticket());
-                self.state = State::Done;
+            (Step::Close, _) => Ok(()),
+            (
+                Step::Directory,
+                State::Reading {
+                    in_flight, ended, ..
+                },
+            ) if status.is_end() => {
+                *in_flight -= 1;
+                *ended = true;
                 Ok(())
             }
             _ => Err(status.fault(&format!("listing {}", Escaped(&self.job.path)))),
@@ -135,7 +140,11 @@ impl Job for Listing {
                 );
                 self.state = State::Opening;
             }
-            State::Reading { handle, in_flight } => {
+            State::Reading {
+                handle,
+                in_flight,
+                ended: false,
+            } => {
                 while *in_flight < AHEAD && desk.has_room() && desk.events.room() > 0 {
                     desk.send(
                         Packet::new(READDIR).string(handle),
@@ -143,6 +152,14 @@ impl Job for Listing {
                     );
                     *in_flight += 1;
                 }
+            }
+            State::Reading {
+                handle,
+                in_flight: 0,
+                ended: true,
+            } if desk.has_room() => {
+                desk.send(Packet::new(CLOSE).string(handle), Step::Close.ticket());
+                self.state = State::Done;
             }
             _ => {}
         }
@@ -156,21 +173,18 @@ impl Job for Listing {
         desk: &mut Desk<'_, '_>,
     ) -> Result<(), Fault> {
         match (ticket.step, reply, &mut self.state) {
-            (step, Reply::Status(status), _) => self.status(step, &status, desk),
+            (step, Reply::Status(status), _) => self.status(step, &status),
             (Step::Open, Reply::Handle(handle), State::Opening) => {
                 self.state = State::Reading {
                     handle,
                     in_flight: 0,
+                    ended: false,
                 };
                 Ok(())
             }
             (Step::Directory, Reply::Names(body), State::Reading { in_flight, .. }) => {
                 *in_flight -= 1;
                 self.names(&body, desk)
-            }
-            // Several were asked for, and the last one says more than the end.
-            (Step::Directory, Reply::Names(_), State::Done) => {
-                Err(malformed("more entries after the end of a directory"))
             }
             (_, reply, _) => Err(reply.misplaced()),
         }

@@ -397,7 +397,7 @@ impl Putting {
 }
 
 /// The next `most` bytes, as the pieces that they are.
-fn take(pipe: &mut sockless_core::Pipe, most: usize) -> Vec<sockless_core::Buf> {
+pub(super) fn take(pipe: &mut sockless_core::Pipe, most: usize) -> Vec<sockless_core::Buf> {
     let mut pieces = Vec::with_capacity(2);
     let mut left = most;
     while let Some(piece) = pipe.pop_max(left) {

@@ -28,7 +28,6 @@ pub(super) struct Reading {
     over: bool,
     /// The server gives less than it is asked for: nothing is sure to come.
     pub(super) falls_short: bool,
-    held: usize,
 }
 
 #[derive(Debug)]
@@ -53,7 +52,6 @@ impl Reading {
             at: from,
             over: from >= end,
             falls_short: false,
-            held: 0,
         }
     }
 
@@ -64,11 +62,6 @@ impl Reading {
     /// The first byte that was not passed on.
     pub(super) fn at(&self) -> u64 {
         self.at
-    }
-
-    /// Bytes that came too early.
-    pub(super) fn held(&self) -> usize {
-        self.held
     }
 
     /// Bytes asked for and not passed on.
@@ -153,7 +146,6 @@ impl Reading {
             return Some(piece);
         }
         chunk.held.push_back(piece);
-        self.held += len;
         None
     }
 
@@ -179,11 +171,7 @@ impl Reading {
             return;
         };
         if at < self.chunks.len() {
-            let useless = self.chunks.drain(at + 1..);
-            self.held -= useless
-                .flat_map(|chunk| chunk.held)
-                .map(|piece| piece.len())
-                .sum::<usize>();
+            self.chunks.truncate(at + 1);
             let chunk = &mut self.chunks[at];
             (chunk.len, chunk.answered) = (chunk.got, true);
             self.over = true;
@@ -202,7 +190,6 @@ impl Reading {
             piece = passing;
         }
         self.at += piece.len() as u64;
-        self.held -= piece.len();
         (!piece.is_empty()).then_some(piece)
     }
 

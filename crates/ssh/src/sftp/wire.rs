@@ -171,7 +171,8 @@ impl<'a> Fields<'a> {
         }
         if has(HAS_EXTENDED) {
             for _ in 0..self.u32()? {
-                (self.string()?, self.string()?);
+                let _kind = self.string()?;
+                let _value = self.string()?;
             }
         }
         Ok(found)

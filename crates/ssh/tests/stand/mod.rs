@@ -144,7 +144,7 @@ impl<E: Exchange> Stand<E> {
             }
             moved |= self.feed();
             if !moved {
-                self.hand_up(far, &mut cx);
+                self.hand_up(far, &cx);
             }
         }
     }
@@ -167,7 +167,7 @@ impl<E: Exchange> Stand<E> {
     }
 
     /// From the far end to the exchange: a burst, as one message or a part of one.
-    fn hand_up(&mut self, far: &mut dyn Far, cx: &mut Cx<'_>) {
+    fn hand_up(&mut self, far: &mut dyn Far, cx: &Cx<'_>) {
         let next = self.coming.pop_front().or_else(|| far.say());
         let Some((kind, mut payload)) = next else {
             panic!("both wait for each other: {:?}", self.told.events);
