@@ -2,6 +2,8 @@
 
 use sockless_core::{Culprit, Fault, Reason};
 
+use crate::patterns::matches;
+
 /// What an algorithm is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -122,7 +124,8 @@ impl Algorithms {
     }
 
     /// Takes a list as OpenSSH's options have it: names with commas, which replace those there
-    /// are; after a `+` they are appended, after a `^` put in front, after a `-` taken out.
+    /// are; after a `+` they are appended, after a `^` put in front, after a `-` those that match
+    /// the patterns are taken out.
     /// Names that no backend knows are reported when a client is made.
     pub fn set(&mut self, kind: Kind, list: &str) {
         let names = match kind {
@@ -143,7 +146,9 @@ impl Algorithms {
             .collect();
         match sign {
             None => *names = given,
-            Some('-') => names.retain(|name| !given.contains(name)),
+            Some('-') => {
+                names.retain(|name| !given.iter().any(|pattern| matches(pattern, name)));
+            }
             Some('^') => {
                 names.retain(|name| !given.contains(name));
                 names.splice(0..0, given);

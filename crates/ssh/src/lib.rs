@@ -17,6 +17,7 @@ mod escape;
 mod exec;
 pub mod feed;
 mod filter;
+pub mod fingerprint;
 pub mod keys;
 pub mod known_hosts;
 pub mod login;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sockless_core::{Culprit, Fault};
-use sockless_ssh::config::{Change, Config, IdentityAgent, Included, Query, RekeyLimit, Settings};
+use sockless_ssh::config::{Configuration, IdentityAgent, Included, Query, RekeyLimit, Settings};
 use sockless_ssh::known_hosts::Policy;
+use sockless_ssh::{Algorithms, Kind};
 
-fn config(text: &str) -> Config {
-    let mut config = Config::new();
+fn config(text: &str) -> Configuration {
+    let mut config = Configuration::new();
     let none = &mut |_: &str| Ok(Vec::new());
     config.add("config", text, none).expect("it can be read");
     config
@@ -27,7 +28,7 @@ fn settings(text: &str, host: &str) -> Settings {
 }
 
 fn fault(text: &str, host: &str) -> Fault {
-    let mut config = Config::new();
+    let mut config = Configuration::new();
     match config.add("config", text, &mut |_| Ok(Vec::new())) {
         Ok(()) => config.settings(&ask(host)).expect_err("it cannot be used"),
         Err(fault) => fault,
@@ -130,7 +131,7 @@ fn values() {
                 ConnectTimeout 1m30\nServerAliveInterval 15\nRekeyLimit 1G 1h\n\
                 HashKnownHosts yes\nIdentityAgent SSH_AUTH_SOCK\n\
                 PreferredAuthentications publickey,password\nCiphers ^aes256-gcm@openssh.com\n\
-                MACs -*sha1*\nKexAlgorithms +x\nHostKeyAlgorithms ssh-ed25519\n";
+                MACs -*-etm@*\nKexAlgorithms +x\nHostKeyAlgorithms ssh-ed25519\n";
     let found = settings(text, "h");
     assert_eq!(found.strict_host_key_checking, Some(Policy::AcceptNew));
     assert_eq!(found.identities_only, Some(true));
@@ -146,25 +147,17 @@ fn values() {
     let variable = IdentityAgent::Variable("SSH_AUTH_SOCK".to_owned());
     assert_eq!(found.identity_agent, Some(variable));
     assert_eq!(
-        found.preferred_authentications.unwrap(),
+        found.preferred_authentications.clone().unwrap(),
         ["publickey", "password"]
     );
-    let changes = [
-        found.ciphers,
-        found.macs,
-        found.kex_algorithms,
-        found.host_key_algorithms,
-    ];
-    let changes = changes.map(|list| list.expect("it is given").change);
-    assert_eq!(
-        changes,
-        [
-            Change::Prefer,
-            Change::Remove,
-            Change::Append,
-            Change::Replace
-        ]
-    );
+    let mut algorithms = Algorithms::default();
+    found.offer(&mut algorithms);
+    assert_eq!(algorithms.of(Kind::Cipher)[0], "aes256-gcm@openssh.com");
+    let macs = algorithms.of(Kind::Mac);
+    assert!(macs.iter().all(|name| !name.contains("etm")) && !macs.is_empty());
+    assert_eq!(algorithms.of(Kind::Kex).last().unwrap(), "x");
+    assert_eq!(algorithms.of(Kind::HostKey), ["ssh-ed25519"]);
+    assert_eq!(algorithms.of(Kind::Compression), ["none"]);
     assert!(found.ignored.is_empty());
 }
 
@@ -240,7 +233,7 @@ fn what_has_no_meaning_here_is_listed() {
 
 #[test]
 fn included_files_are_for_whom_their_line_is() {
-    let mut config = Config::new();
+    let mut config = Configuration::new();
     let text = "Host a\n Include in/*\nHost b\n Port 2\n";
     let mut asked = Vec::new();
     let include = &mut |pattern: &str| {
@@ -263,7 +256,7 @@ fn included_files_are_for_whom_their_line_is() {
 
 #[test]
 fn a_file_that_includes_itself_is_an_error() {
-    let mut config = Config::new();
+    let mut config = Configuration::new();
     let again = &mut |_: &str| {
         Ok(vec![Included {
             name: "self".to_owned(),
@@ -284,7 +277,7 @@ proptest! {
     fn no_text_is_a_panic(lines in proptest::collection::vec(
         "(Host|Match|Port|IdentityFile|ProxyJump|RekeyLimit|Ciphers|[a-z]{1,8})[ =]\\PC{0,20}", 0..8,
     )) {
-        let mut config = Config::new();
+        let mut config = Configuration::new();
         if config.add("c", &lines.join("\n"), &mut |_| Ok(Vec::new())).is_ok() {
             let _ = config.settings(&ask("host"));
         }

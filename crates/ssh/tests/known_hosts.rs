@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use sockless_core::{Culprit, Fault, Reason};
+use sockless_ssh::fingerprint;
 use sockless_ssh::known_hosts::{
-    BadCertificate, Finding, HostKeyRules, KnownHosts, Pins, Policy, fingerprint, new_line,
+    BadCertificate, Finding, HostKeyRules, KnownHosts, Pins, Policy, new_line,
 };
 use sockless_ssh::login::{HostKeys as _, Verdict};
 

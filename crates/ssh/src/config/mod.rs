@@ -4,9 +4,9 @@
 //! read by the application.
 //!
 //! ```
-//! use sockless_ssh::config::{Config, Query};
+//! use sockless_ssh::config::{Configuration, Query};
 //!
-//! let mut config = Config::new();
+//! let mut config = Configuration::new();
 //! config.add("config", "
 //!     Host web
 //!         HostName %h.example.com
@@ -39,7 +39,7 @@ use scope::{Scope, Subject};
 use crate::place::Place;
 
 pub use settings::{IdentityAgent, RekeyLimit, Settings};
-pub use value::{Algorithms, Change, Jump};
+pub use value::Jump;
 
 /// Files within files, at most: as OpenSSH has it.
 const MAX_DEPTH: usize = 16;
@@ -62,7 +62,7 @@ pub type Include<'a> = &'a mut dyn FnMut(&str) -> Result<Vec<Included>, String>;
 
 /// A configuration: lines that are for some hosts and not for others.
 #[derive(Clone, Debug, Default)]
-pub struct Config {
+pub struct Configuration {
     files: Vec<Vec<Line>>,
     lines: usize,
 }
@@ -109,7 +109,7 @@ impl<'a> Query<'a> {
     }
 }
 
-impl Config {
+impl Configuration {
     /// Nothing is said.
     pub fn new() -> Self {
         Self::default()

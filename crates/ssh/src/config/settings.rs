@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::value::{Algorithms, Jump, flag, port, size, time};
+use super::value::{Jump, flag, names, port, size, time};
+use crate::algorithms::{Algorithms, Kind};
 use crate::known_hosts::Policy;
 use crate::patterns::{Listed, listed};
 use crate::place::Place;
@@ -37,14 +38,14 @@ pub struct Settings {
     pub proxy_jump: Option<Vec<Jump>>,
     /// Methods of authentication, in order.
     pub preferred_authentications: Option<Vec<String>>,
-    /// Algorithms of host keys.
-    pub host_key_algorithms: Option<Algorithms>,
-    /// Algorithms of key exchange.
-    pub kex_algorithms: Option<Algorithms>,
-    /// Ciphers.
-    pub ciphers: Option<Algorithms>,
-    /// MACs.
-    pub macs: Option<Algorithms>,
+    /// Algorithms of host keys, as [`Algorithms::set`] takes them.
+    pub host_key_algorithms: Option<String>,
+    /// Algorithms of key exchange, as [`Algorithms::set`] takes them.
+    pub kex_algorithms: Option<String>,
+    /// Ciphers, likewise.
+    pub ciphers: Option<String>,
+    /// MACs, likewise.
+    pub macs: Option<String>,
     /// Whether to compress.
     pub compression: Option<bool>,
     /// How long connecting may take; zero: for ever.
@@ -81,6 +82,26 @@ pub struct RekeyLimit {
 }
 
 impl Settings {
+    /// Changes what is offered as far as the configuration says so: algorithms, compression.
+    pub fn offer(&self, algorithms: &mut Algorithms) {
+        let lists = [
+            (Kind::HostKey, &self.host_key_algorithms),
+            (Kind::Kex, &self.kex_algorithms),
+            (Kind::Cipher, &self.ciphers),
+            (Kind::Mac, &self.macs),
+        ];
+        for (kind, list) in lists {
+            if let Some(list) = list {
+                algorithms.set(kind, list);
+            }
+        }
+        match self.compression {
+            Some(true) => algorithms.compress(),
+            Some(false) => algorithms.set(Kind::Compression, "none"),
+            None => {}
+        }
+    }
+
     /// Takes an option, if it is the first of its kind.
     ///
     /// # Errors
@@ -116,10 +137,10 @@ impl Settings {
                 let methods = one()?.split(',').map(str::to_owned).collect();
                 set(&mut self.preferred_authentications, methods);
             }
-            "hostkeyalgorithms" => set(&mut self.host_key_algorithms, Algorithms::read(one()?)?),
-            "kexalgorithms" => set(&mut self.kex_algorithms, Algorithms::read(one()?)?),
-            "ciphers" => set(&mut self.ciphers, Algorithms::read(one()?)?),
-            "macs" => set(&mut self.macs, Algorithms::read(one()?)?),
+            "hostkeyalgorithms" => set(&mut self.host_key_algorithms, names(one()?)?),
+            "kexalgorithms" => set(&mut self.kex_algorithms, names(one()?)?),
+            "ciphers" => set(&mut self.ciphers, names(one()?)?),
+            "macs" => set(&mut self.macs, names(one()?)?),
             "compression" => set(&mut self.compression, flag(one()?)?),
             "connecttimeout" => set(&mut self.connect_timeout, interval(one()?)?),
             "serveraliveinterval" => set(&mut self.server_alive_interval, interval(one()?)?),

@@ -1,8 +1,6 @@
-//! Values of options: yes and no, times, sizes, lists of algorithms, jumps.
+//! Values of options: yes and no, times, sizes, lists, jumps.
 
 use std::time::Duration;
-
-use crate::patterns::matches;
 
 /// Parses `yes` and `no`.
 pub(super) fn flag(text: &str) -> Result<bool, String> {
@@ -65,66 +63,12 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(bad)
 }
 
-/// What an option changes about the algorithms that would be offered without it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Algorithms {
-    /// How.
-    pub change: Change,
-    /// The names, or for [`Change::Remove`] patterns, in order.
-    pub names: Vec<String>,
-}
-
-/// How a list of algorithms is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// These, and no others.
-    Replace,
-    /// `+`: these too, behind the others.
-    Append,
-    /// `-`: the others without those that match these patterns.
-    Remove,
-    /// `^`: these in front of the others.
-    Prefer,
-}
-
-impl Algorithms {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        let (change, list) = match text.as_bytes().first() {
-            Some(b'+') => (Change::Append, &text[1..]),
-            Some(b'-') => (Change::Remove, &text[1..]),
-            Some(b'^') => (Change::Prefer, &text[1..]),
-            _ => (Change::Replace, text),
-        };
-        let names: Vec<String> = list.split(',').map(str::to_owned).collect();
-        match names.iter().any(String::is_empty) {
-            true => Err(format!("{text:?} is no list of algorithms")),
-            false => Ok(Self { change, names }),
-        }
-    }
-
-    /// What is offered, when without the option it would be `defaults`.
-    pub fn over(&self, defaults: &[&str]) -> Vec<String> {
-        let named = |name: &str| self.names.iter().any(|have| have == name);
-        let others = defaults.iter().copied().filter(|name| match self.change {
-            Change::Replace => false,
-            Change::Append | Change::Prefer => !named(name),
-            Change::Remove => !self.names.iter().any(|pattern| matches(pattern, name)),
-        });
-        let others = others.map(str::to_owned);
-        let own = self.names.iter().cloned();
-        match self.change {
-            // What is in both keeps its place.
-            Change::Append => {
-                let new = own.filter(|name| !defaults.contains(&name.as_str()));
-                defaults
-                    .iter()
-                    .map(|name| (*name).to_owned())
-                    .chain(new)
-                    .collect()
-            }
-            Change::Remove => others.collect(),
-            Change::Replace | Change::Prefer => own.chain(others).collect(),
-        }
+/// Checks a list of names with commas, perhaps with `+`, `-` or `^` in front.
+pub(super) fn names(text: &str) -> Result<String, String> {
+    let list = text.strip_prefix(['+', '-', '^']).unwrap_or(text);
+    match list.split(',').any(|name| name.trim().is_empty()) {
+        true => Err(format!("{text:?} is no list of algorithms")),
+        false => Ok(text.to_owned()),
     }
 }
 
@@ -209,18 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn algorithms_change_the_defaults() {
-        let over = |text| {
-            Algorithms::read(text)
-                .expect("a list")
-                .over(&["a1", "a2", "b"])
-        };
-        assert_eq!(over("b,x"), ["b", "x"]);
-        assert_eq!(over("+x,a1"), ["a1", "a2", "b", "x"]);
-        assert_eq!(over("-a*"), ["b"]);
-        assert_eq!(over("^b,x"), ["b", "x", "a1", "a2"]);
-        for bad in ["", "+", "a,,b"] {
-            assert!(Algorithms::read(bad).is_err(), "{bad}");
+    fn lists_of_names() {
+        for good in ["a", "a,b", "+a", "-a*,b", "^a"] {
+            assert_eq!(names(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "+", "a,,b", "^,a"] {
+            assert!(names(bad).is_err(), "{bad}");
         }
     }
 }

@@ -14,7 +14,6 @@
 //! ```
 
 mod authority;
-pub mod fingerprint;
 mod hashed;
 mod line;
 mod policy;

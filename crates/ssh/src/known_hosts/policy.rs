@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 use sockless_core::{Culprit, Fault, Reason};
 
 use super::authority::HostCertificate;
-use super::{Finding, KnownHosts, fingerprint, new_line};
+use super::{Finding, KnownHosts, new_line};
+use crate::fingerprint;
 use crate::login::{HostKeys, Verdict};
 use crate::wire::algorithm;
 

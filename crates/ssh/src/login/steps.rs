@@ -18,7 +18,7 @@ use super::interactive::{Asking, Lines};
 use super::{Credentials, HostKeys, Offer, Offers, Signer, Signing, Verdict};
 use crate::LAYER;
 use crate::backend::{Agreed, Backend, Event, Farewell, Method};
-use crate::known_hosts::fingerprint;
+use crate::fingerprint;
 use crate::wire;
 
 /// OpenSSH's order.

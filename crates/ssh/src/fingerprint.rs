@@ -1,10 +1,7 @@
-//! Fingerprints of keys, as people and files compare them.
-
-use core::fmt::Write as _;
+//! Fingerprints of keys, as people compare them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
 /// `SHA256:` and the hash in base64 without padding, as `ssh-keygen -l` shows it.
@@ -14,10 +11,7 @@ pub fn sha256(key: &[u8]) -> String {
 
 /// The MD5 hash in hexadecimal with colons, as `ssh-keygen -l -E md5` shows it behind `MD5:`.
 pub fn md5(key: &[u8]) -> String {
-    let mut text = String::with_capacity(47);
-    for (index, byte) in Md5::digest(key).iter().enumerate() {
-        let colon = if index == 0 { "" } else { ":" };
-        let _ = write!(text, "{colon}{byte:02x}");
-    }
-    text
+    let hash = md5::Md5::digest(key);
+    let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(":")
 }
