@@ -21,7 +21,21 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssh-sftp-server", "/usr/lib/openssh/sftp-server"),
     ("openssh-client", "ssh"),
     ("dropbear-bin", "dropbear"),
-    ("python3-asyncssh", "/usr/lib/python3/dist-packages/asyncssh"),
+    (
+        "python3-asyncssh",
+        "/usr/lib/python3/dist-packages/asyncssh",
+    ),
+    ("krb5-kdc", "krb5kdc"),
+    ("krb5-admin-server", "kadmin.local"),
+    ("krb5-user", "kinit"),
+    (
+        "libapache2-mod-auth-gssapi",
+        "/usr/lib/apache2/modules/mod_auth_gssapi.so",
+    ),
+    // Dante with GSSAPI is built from Debian's source.
+    ("dpkg-dev", "dpkg-source"),
+    ("make", "make"),
+    ("libkrb5-dev", "/usr/include/gssapi/gssapi.h"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),
