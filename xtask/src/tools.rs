@@ -25,6 +25,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "python3-asyncssh",
         "/usr/lib/python3/dist-packages/asyncssh",
     ),
+    ("python3-gssapi", "/usr/lib/python3/dist-packages/gssapi"),
     ("krb5-kdc", "krb5kdc"),
     ("krb5-admin-server", "kadmin.local"),
     ("krb5-user", "kinit"),
@@ -69,6 +70,9 @@ pub(crate) fn run() -> Outcome {
     if !succeeds(&mut cargo(&["deny", "--version"])) {
         let args = ["install", "cargo-deny", "--locked", "--version", CARGO_DENY];
         run_command(&mut cargo(&args))?;
+    }
+    for line in sockless_tests::servers::prepare() {
+        println!("{line}");
     }
     println!("everything needed is here");
     Ok(())

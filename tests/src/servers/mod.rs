@@ -35,7 +35,7 @@ pub use dante::Dante;
 pub use dropbear::Dropbear;
 pub use haproxy::{Front, Haproxy};
 pub use hostile::{Hostile, TOKEN};
-pub use kerberos::{HEIMDAL_REALM, Kdc, Kerberized, OTHER_REALM, REALM, REFERRED, Way};
+pub use kerberos::{HEIMDAL_REALM, Kdc, Kerberized, OTHER_REALM, REALM, REFERRED, Way, prepare};
 pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};

@@ -1,7 +1,7 @@
 //! The KDCs and the servers that take tickets, as MIT's tools, curl and ssh see them.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -324,17 +324,61 @@ fn dante_takes_tickets_and_nothing_else() {
     let Some(port) = port(servers, Way::Socks) else {
         return;
     };
-    let proxy = format!("localhost:{port}");
-    let through = |tickets: &Tickets| {
-        // It speaks of protection, and wraps nothing: the level without it is its only one.
-        let args = ["--noproxy", "", "--socks5", &proxy, "--socks5-gssapi"];
-        let out = ["-o", "/dev/null"];
-        let url = servers.http_url("/1k");
-        tickets.curl(&[&args[..], &["--socks5-gssapi-nec"], &out, &[&url]].concat())
+    let target = servers.port(Way::Http).expect("it is there");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/socks5.py");
+    let through = |tickets: &Tickets, level: &str| {
+        let mut python = tickets.command("/usr/bin/python3");
+        python.args(["-IB", program, &port.to_string(), level]);
+        run(python.arg(target.to_string()), "")
     };
-    let (_, said) = through(&Tickets::new(kdc));
-    assert!(said.contains("000\n"), "{said}");
-    let (_, said) = through(&Tickets::of(kdc, USER));
-    assert!(!said.contains("GSS-API error"), "{said}{}", servers.log());
-    assert!(Path::new(&kdc.service_keytab()).exists());
+    let alice = Tickets::of(kdc, USER);
+    // Nothing, integrity, confidentiality: RFC 1961, section 4.3, and what Dante adds.
+    for level in ["0", "1", "2"] {
+        let (good, said) = through(&alice, level);
+        assert!(
+            good && said.contains("200 OK"),
+            "{level}: {said}{}",
+            servers.log()
+        );
+    }
+    let (good, said) = through(&Tickets::new(kdc), "2");
+    assert!(!good && said.contains("No credentials"), "{said}");
+    let proxy = format!("localhost:{port}");
+    let (good, said) = alice.curl(&[
+        "--noproxy",
+        "",
+        "--socks5",
+        &proxy,
+        &servers.http_url("/1k"),
+    ]);
+    assert!(!good, "without a ticket: {said}");
+}
+
+#[test]
+fn tickets_are_bound_to_the_connection_where_that_is_asked_for() {
+    let running = Servers::start(&["kdc", "kerberos"]).expect("they start");
+    let (kdc, servers) = (running.kdc(), running.kerberized());
+    let alice = Tickets::of(kdc, USER);
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/bound.py");
+    let port = servers.port(Way::Bound).expect("it is there").to_string();
+    let get = |binding: &str| {
+        let mut python = alice.command("/usr/bin/python3");
+        run(python.args(["-IB", program, &port, binding]), "")
+    };
+    let (good, said) = get("right");
+    assert!(
+        good && said.contains("200 alice@"),
+        "{said}{}",
+        servers.log()
+    );
+    let (_, said) = get("wrong");
+    assert!(
+        said.contains("403 ") && said.contains("channel bindings"),
+        "{said}"
+    );
+    let (_, said) = get("none");
+    assert!(said.contains("403 the ticket is not bound"), "{said}");
+    let ca = servers.ca_pem().display().to_string();
+    let (_, said) = Tickets::new(kdc).curl(&["--cacert", &ca, &servers.bound_url()]);
+    assert!(said.contains("401\n"), "{said}");
 }

@@ -20,7 +20,7 @@ const FOLDER: &str = "heimdal-1";
 /// Fills `folder` with a realm for [`USER`] and the services; gives the command of its
 /// KDC and the services' keytab.
 pub(super) fn set_up(folder: &Path, port: u16) -> io::Result<(Service, PathBuf)> {
-    let unpacked = place::made_once(&place::root(), FOLDER, unpack)?;
+    let unpacked = prepare()?;
     fs::create_dir_all(folder)?;
     let path = |name: &str| folder.join(name).display().to_string();
     let config = folder.join("krb5.conf");
@@ -71,6 +71,11 @@ pub(super) fn set_up(folder: &Path, port: u16) -> io::Result<(Service, PathBuf)>
         log: folder.join("error.log"),
     };
     Ok((service, keytab))
+}
+
+/// Where its packages are unpacked.
+pub(super) fn prepare() -> io::Result<PathBuf> {
+    place::made_once(&place::root(), FOLDER, unpack)
 }
 
 /// Downloads the packages that it is made of, and puts what is in them into `folder`.

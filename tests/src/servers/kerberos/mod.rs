@@ -112,6 +112,22 @@ impl Kdc {
     }
 }
 
+/// Gets what no package installs: Heimdal and a Dante with GSSAPI. Gives a line for each,
+/// which says whether it is there; what is not is not started, and says why again.
+///
+/// It needs Debian's package registry the first time, and then about a minute.
+pub fn prepare() -> Vec<String> {
+    [
+        ("Heimdal", heimdal::prepare()),
+        ("Dante with GSSAPI", socks::prepare()),
+    ]
+    .map(|(name, got)| match got {
+        Ok(_) => format!("{name} is here"),
+        Err(error) => format!("{name} cannot be had: {error}"),
+    })
+    .to_vec()
+}
+
 /// Fills `folder` with realms and their configuration.
 pub(super) fn set_up(folder: &Path, ports: [u16; 5]) -> io::Result<Vec<Service>> {
     let [first, second, other, silent, heimdal] = ports;
@@ -130,6 +146,7 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 5]) -> io::Result<Vec<Service>>
         Ok((service, more)) => {
             services.push(service);
             append_keytab(&keytab, &more)?;
+            drop(fs::remove_file(folder.join(NO_HEIMDAL)));
         }
         Err(error) => fs::write(folder.join(NO_HEIMDAL), error.to_string())?,
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{HEIMDAL_REALM, Kdc, OTHER_REALM, REALM, socks};
+use crate::servers::hostile::PYTHON;
 use crate::servers::instance::{Instance, Service, kept};
 use crate::servers::nginx::fill_in;
 use crate::servers::passwords::USER;
@@ -24,10 +25,14 @@ pub enum Way {
     Ssh,
     /// Dante as a SOCKS5 proxy, at every level of protection; its service is `rcmd`.
     Socks,
+    /// HTTPS that takes only tickets that are bound to the connection by the channel
+    /// binding tls-server-end-point, which Apache's module does not look at; every path
+    /// wants one, and is answered with who it was.
+    Bound,
 }
 
 /// The ports that `xtask servers` uses, by [`Way`].
-const FIXED_PORTS: [u16; 5] = [28510, 28511, 28512, 28513, 28514];
+const FIXED_PORTS: [u16; 6] = [28510, 28511, 28512, 28513, 28514, 28515];
 
 /// The file that says why there is no Dante.
 const NO_SOCKS: &str = "no-socks";
@@ -36,12 +41,12 @@ const NO_SOCKS: &str = "no-socks";
 #[derive(Debug)]
 pub struct Kerberized {
     instance: Instance,
-    ports: [u16; 5],
+    ports: [u16; 6],
 }
 
 impl Kerberized {
     pub(in crate::servers) fn start(kdc: &Kdc) -> io::Result<Self> {
-        let ports: [u16; 5] = place::free_ports()?;
+        let ports: [u16; 6] = place::free_ports()?;
         let place = Place::open("kerberos")?;
         let instance = Instance::start(place, |folder| set_up(folder, ports, kdc.folder()))?;
         Ok(Self { instance, ports })
@@ -76,7 +81,13 @@ impl Kerberized {
         )
     }
 
-    /// The certificate of the authority that issued the one of [`Way::Https`], in PEM.
+    /// The URL of [`Way::Bound`].
+    pub fn bound_url(&self) -> String {
+        format!("https://localhost:{}/", self.ports[Way::Bound as usize])
+    }
+
+    /// The certificate of the authority that issued the one of [`Way::Https`] and
+    /// [`Way::Bound`], in PEM.
     pub fn ca_pem(&self) -> PathBuf {
         let folder = self.instance.folder().join("certificates");
         folder.join(certificates::AUTHORITY).with_extension("pem")
@@ -103,23 +114,24 @@ impl Kerberized {
 
     /// What they said so far.
     pub fn log(&self) -> String {
-        let logs = ["apache.log", "squid.log", "sshd.log", "sockd.log"];
-        logs.map(|name| self.instance.text(name)).concat()
+        let names = ["apache", "squid", "sshd", "sockd", "bindings"];
+        let logs = names.map(|name| format!("{name}.log"));
+        logs.map(|name| self.instance.text(&name)).concat()
     }
 }
 
 /// The ports that `xtask servers` uses.
-pub(in crate::servers) fn fixed_ports() -> [u16; 5] {
+pub(in crate::servers) fn fixed_ports() -> [u16; 6] {
     FIXED_PORTS
 }
 
 /// Fills `folder` with configurations; `kdc` is the folder of the KDCs.
 pub(in crate::servers) fn set_up(
     folder: &Path,
-    ports: [u16; 5],
+    ports: [u16; 6],
     kdc: &Path,
 ) -> io::Result<Vec<Service>> {
-    let [http, https, proxy, ssh, socks] = ports;
+    let [http, https, proxy, ssh, socks, bound] = ports;
     let keytab = folder.join("services.keytab");
     fs::copy(kdc.join("services.keytab"), &keytab)?;
     fs::create_dir_all(folder.join("delegated"))?;
@@ -135,6 +147,7 @@ pub(in crate::servers) fn set_up(
         fs::set_permissions(&keytab, fs::Permissions::from_mode(0o644))?;
     }
     services.push(sshd(folder, ssh, &keytab, kdc)?);
+    services.push(with_config(bindings(folder, bound, &keytab)?, kdc));
     match socks::set_up(folder, socks, &keytab) {
         Ok(service) => services.push(with_config(service, kdc)),
         Err(error) => fs::write(folder.join(NO_SOCKS), error.to_string())?,
@@ -180,6 +193,27 @@ fn httpd(folder: &Path, ports: [u16; 2], keytab: &Path) -> io::Result<Service> {
         command: command.map(str::to_owned).to_vec(),
         ports: ports.to_vec(),
         log: folder.join("apache.log"),
+    })
+}
+
+fn bindings(folder: &Path, port: u16, keytab: &Path) -> io::Result<Service> {
+    let program = folder.join("bindings.py");
+    fs::write(&program, include_str!("bindings.py"))?;
+    let certificate = folder.join("certificates/server");
+    let command = [
+        "env",
+        &format!("KRB5_KTNAME={}", keytab.display()),
+        PYTHON,
+        "-IB",
+        &program.display().to_string(),
+        &port.to_string(),
+        &certificate.with_extension("pem").display().to_string(),
+        &certificate.with_extension("key").display().to_string(),
+    ];
+    Ok(Service {
+        command: command.map(str::to_owned).to_vec(),
+        ports: vec![port],
+        log: folder.join("bindings.log"),
     })
 }
 

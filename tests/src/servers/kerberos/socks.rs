@@ -15,7 +15,7 @@ const FOLDER: &str = "dante-gssapi-1";
 
 /// Fills `folder` with a configuration; gives the command.
 pub(super) fn set_up(folder: &Path, port: u16, keytab: &Path) -> io::Result<Service> {
-    let built = place::made_once(&place::root(), FOLDER, build)?;
+    let built = prepare()?;
     let config = folder.join("sockd.conf");
     let users = if place::is_root() {
         "user.privileged: root\nuser.unprivileged: root\n"
@@ -53,6 +53,11 @@ pub(super) fn set_up(folder: &Path, port: u16, keytab: &Path) -> io::Result<Serv
         ports: vec![port],
         log: folder.join("sockd.log"),
     })
+}
+
+/// Where it is built.
+pub(super) fn prepare() -> io::Result<PathBuf> {
+    place::made_once(&place::root(), FOLDER, build)
 }
 
 /// Fetches, unpacks and compiles; leaves `sockd` in `folder`.
