@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::instance::Service;
 use super::{
-    Kind, agent, apache, dante, dropbear, haproxy, hostile, microsocks, nginx, place, process,
-    squid, ssh, tinyproxy,
+    Kind, agent, apache, dante, dropbear, haproxy, hostile, kerberos, microsocks, nginx, place,
+    process, squid, ssh, tinyproxy,
 };
 
 /// The file in a server's folder with a line for each process.
@@ -86,7 +86,7 @@ fn pids(kind: Kind) -> io::Result<Vec<u32>> {
 
 fn folder(kind: Kind) -> io::Result<PathBuf> {
     let root = match kind {
-        Kind::Apache | Kind::Squid | Kind::Dropbear => place::open_root()?,
+        Kind::Apache | Kind::Squid | Kind::Dropbear | Kind::Kerberized => place::open_root()?,
         Kind::Ssh(sshd) if sshd.has_accounts() => place::open_root()?,
         _ => place::root(),
     };
@@ -106,6 +106,8 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Dropbear => vec![dropbear::FIXED_PORT],
         Kind::Agent => Vec::new(),
         Kind::Hostile => vec![hostile::FIXED_PORT],
+        Kind::Kdc => kerberos::FIXED_PORTS.to_vec(),
+        Kind::Kerberized => kerberos::fixed_service_ports().to_vec(),
     }
 }
 
@@ -127,5 +129,11 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         Kind::Dropbear => dropbear::set_up(folder, dropbear::FIXED_PORT),
         Kind::Agent => agent::set_up(folder),
         Kind::Hostile => hostile::set_up(folder, hostile::FIXED_PORT),
+        Kind::Kdc => kerberos::set_up(folder, kerberos::FIXED_PORTS),
+        Kind::Kerberized => {
+            start(Kind::Kdc)?;
+            let kdc = self::folder(Kind::Kdc)?;
+            kerberos::set_up_services(folder, kerberos::fixed_service_ports(), &kdc)
+        }
     }
 }

@@ -13,8 +13,8 @@ use super::ssh::{self, KnownHosts};
 /// The port that `xtask servers` uses.
 pub(super) const FIXED_PORT: u16 = 28360;
 
-/// Debian's own, which is the one that Debian's `python3-asyncssh` is for.
-const PYTHON: &str = "/usr/bin/python3";
+/// Debian's own, which is the one that Debian's packages for it are for.
+pub(super) const PYTHON: &str = "/usr/bin/python3";
 const PACKAGE: &str = "/usr/lib/python3/dist-packages/asyncssh";
 
 /// What the user `prompts` has to answer to the second question, after

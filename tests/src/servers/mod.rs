@@ -14,6 +14,7 @@ pub mod fixed;
 mod haproxy;
 mod hostile;
 mod instance;
+mod kerberos;
 mod microsocks;
 mod nginx;
 mod passwords;
@@ -34,6 +35,7 @@ pub use dante::Dante;
 pub use dropbear::Dropbear;
 pub use haproxy::{Front, Haproxy};
 pub use hostile::{Hostile, TOKEN};
+pub use kerberos::{HEIMDAL_REALM, Kdc, Kerberized, OTHER_REALM, REALM, REFERRED, Way, prepare};
 pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
@@ -69,11 +71,15 @@ pub enum Kind {
     Agent,
     /// [`Hostile`].
     Hostile,
+    /// [`Kdc`].
+    Kdc,
+    /// [`Kerberized`]; it needs a KDC.
+    Kerberized,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
@@ -91,6 +97,8 @@ impl Kind {
         Self::Dropbear,
         Self::Agent,
         Self::Hostile,
+        Self::Kdc,
+        Self::Kerberized,
     ];
 
     /// Its name on command lines.
@@ -107,6 +115,8 @@ impl Kind {
             Self::Dropbear => "dropbear",
             Self::Agent => "ssh-agent",
             Self::Hostile => "ssh-hostile",
+            Self::Kdc => "kdc",
+            Self::Kerberized => "kerberos",
         }
     }
 
@@ -157,6 +167,8 @@ pub struct Running {
     dropbear: Option<Dropbear>,
     agent: Option<Agent>,
     hostile: Option<Hostile>,
+    kerberized: Option<Kerberized>,
+    kdc: Option<Kdc>,
 }
 
 impl Running {
@@ -260,6 +272,22 @@ impl Running {
         self.hostile.as_ref().expect("started with \"ssh-hostile\"")
     }
 
+    /// The KDCs among them.
+    ///
+    /// # Panics
+    /// They were not asked for.
+    pub fn kdc(&self) -> &Kdc {
+        self.kdc.as_ref().expect("started with \"kdc\"")
+    }
+
+    /// The servers among them that take tickets.
+    ///
+    /// # Panics
+    /// They were not asked for.
+    pub fn kerberized(&self) -> &Kerberized {
+        self.kerberized.as_ref().expect("started with \"kerberos\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -278,6 +306,13 @@ impl Running {
             Kind::Dropbear => self.dropbear = Some(again_if_taken(Dropbear::start)?),
             Kind::Agent => self.agent = Some(Agent::start()?),
             Kind::Hostile => self.hostile = Some(again_if_taken(Hostile::start)?),
+            Kind::Kdc if self.kdc.is_some() => {}
+            Kind::Kdc => self.kdc = Some(again_if_taken(Kdc::start)?),
+            Kind::Kerberized => {
+                self.add(Kind::Kdc)?;
+                let kdc = self.kdc();
+                self.kerberized = Some(again_if_taken(|| Kerberized::start(kdc))?);
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 
 mod abandoned;
 mod hostile;
+mod kerberos;
 mod proxies;
 mod shells;
 mod ssh;
