@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`. Without
-//! any of them this crate is the engine alone.
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`,
+//! `driver-tokio`, `driver-compio`, `driver-aio`, `http-types`, `tower`. Without any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
 mod auth;
@@ -55,10 +55,14 @@ mod request;
 mod run;
 #[cfg(feature = "http")]
 mod secure;
+#[cfg(feature = "tower")]
+mod service;
 #[cfg(feature = "http")]
 mod session;
 #[cfg(feature = "http")]
 mod tunnel;
+#[cfg(feature = "http-types")]
+mod types;
 #[cfg(feature = "http")]
 mod way;
 
@@ -85,6 +89,8 @@ pub use proxy::{Proxy, ProxyKind};
 pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
 pub use run::{Response, fetch, run};
+#[cfg(feature = "tower")]
+pub use service::Service;
 #[cfg(feature = "http")]
 pub use session::Session;
 #[cfg(any(

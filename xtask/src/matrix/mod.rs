@@ -53,10 +53,10 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
     let mut number = 0;
     for case in all_cases() {
         for driver in lab.drivers() {
-            if driver.is_some_and(|name| !sample::is_for(case.name, name)) {
-                continue;
-            }
             for scheme in case.on.schemes() {
+                if driver.is_some_and(|name| !sample::is_for(case.name, *scheme, name)) {
+                    continue;
+                }
                 number += 1;
                 let name = driver.unwrap_or("default");
                 let title = format!("{}, {name}, {}", case.name, scheme.name());
