@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Raw, Reason, Route, Stats,
+    Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Pool, Raw, Reason, Route, Stats,
     Summary, TransferId,
 };
 
@@ -90,9 +90,12 @@ impl Session {
     /// # Errors
     /// The TLS settings cannot be built.
     pub fn new(config: Config, now: Instant, wall: SystemTime, seed: u64) -> Result<Self, Error> {
-        let config = config.complete()?;
+        let mut config = config.complete()?;
+        let limits = config.limits.clone();
+        let pool = config.pool.take();
+        let pool = pool.unwrap_or_else(|| Pool::new(limits.pooled_memory));
         Ok(Self {
-            engine: Engine::new(config.limits.clone(), now, wall, seed),
+            engine: Engine::with_pool(limits, pool, now, wall, seed),
             config,
             jobs: ById::default(),
             hops: ById::default(),
@@ -261,7 +264,7 @@ impl Session {
     }
 
     /// Where buffers for request bodies come from.
-    pub fn pool(&self) -> &sockless_core::Pool {
+    pub fn pool(&self) -> &Pool {
         self.engine.pool()
     }
 
