@@ -133,7 +133,7 @@ static int64_t submit(const sockless_operation *op) {
     if (op->kind == SOCKLESS_OPERATION_KIND_RESOLVE) return look_up(op);
     if (op->slot >= MOST) return -EMFILE;
     struct connection *connection = connections[op->slot];
-    uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
+    uv_stream_t *stream = (uv_stream_t *)connection; // its first member
     uv_buf_t buffers[16];
     switch (op->kind) {
     case SOCKLESS_OPERATION_KIND_CONNECT:

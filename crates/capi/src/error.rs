@@ -352,8 +352,6 @@ pub unsafe extern "C" fn sockless_engine_error(engine: *mut Engine, error: *mut 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// The enum is another crate's and may grow: then its source shows it.
     #[test]
     fn each_reason_of_the_engine_has_a_code() {

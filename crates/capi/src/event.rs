@@ -5,11 +5,11 @@ use core::ffi::{c_char, c_void};
 use sockless::{Event as From, Fields, Note};
 
 use crate::Status;
-use crate::poll::NEVER;
 use crate::engine::{Engine, Use, enter, enter_for};
 use crate::error::{Error, Held};
 use crate::inner::{Inner, Refusal};
 use crate::input;
+use crate::poll::NEVER;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

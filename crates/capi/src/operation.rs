@@ -97,6 +97,10 @@ pub(crate) struct Flights {
     table: Table<Box<Flight>>,
     /// Handles by the slots of the engine's own ids.
     by_slot: Vec<u64>,
+    #[allow(
+        clippy::vec_box,
+        reason = "what C points to must not move, so the boxes are kept"
+    )]
     spare: Vec<Box<Flight>>,
 }
 
@@ -215,7 +219,7 @@ impl Flight {
         Ok(())
     }
 
-    fn shown(&mut self, op: &Op) -> Operation {
+    fn shown(&self, op: &Op) -> Operation {
         let kind = match op.kind {
             OpKind::Resolve { .. } => OperationKind::Resolve,
             OpKind::Connect { .. } => OperationKind::Connect,

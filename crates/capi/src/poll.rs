@@ -57,7 +57,7 @@ pub unsafe extern "C" fn sockless_engine_poll(
     // SAFETY: the caller's promise, passed on.
     unsafe {
         enter(engine, |inner| {
-            drop(input::place(output)?);
+            let _ = input::place(output)?;
             match next(inner, now)? {
                 Next::Wait(deadline) => {
                     (&raw mut (*output).deadline).write(deadline);

@@ -4,7 +4,6 @@ use core::ffi::c_void;
 
 use sockless::TransferId;
 
-use crate::Status;
 use crate::engine::{Engine, enter};
 use crate::inner::{Inner, Refusal, Transfer};
 use crate::{input, tls};
@@ -271,7 +270,7 @@ pub unsafe extern "C" fn sockless_request_start(
 
 fn start(inner: &mut Inner, now: u64, request: u64) -> Result<TransferId, Refusal> {
     let now = inner.clock.instant(now);
-    let draft = inner.requests.find(request).map_err(Status::from)?;
+    let draft = inner.requests.find(request)?;
     match draft.built()? {
         Built::Request(request) => Ok(inner.session()?.start(now, *request)?),
         Built::Tunnel(to) => Ok(inner.session()?.tunnel(*to)?),
