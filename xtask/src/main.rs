@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod capi;
 mod command;
 mod dependencies;
 mod matrix;
@@ -42,6 +43,13 @@ cargo xtask TASK
                               scenarios on a simulated network, by seed; `sim` alone says more
   bench [NAME...] [--json FILE] [--rounds N]
                               measures sockless against libcurl, hyper and bare loops
+  header                      makes the C interface's header anew
+  install --prefix DIR        the C library, its header and its pkg-config file
+  capi                        the C interface: header, symbols, and its programs against real servers
+  sanitize                    those programs under sanitizers and valgrind
+  capi-fuzz [--steps N] [--seed N] [--asan]
+                              random calls of the C functions
+  capi-sizes                  how large the C library is, by what is in it
   powerset                    checks every combination of cargo features
 ";
 
@@ -61,6 +69,12 @@ fn main() -> ExitCode {
         ["sim", words @ ..] => sim::run(words),
         ["bench", options @ ..] => bench::run(options),
         ["powerset"] => powerset::run(),
+        ["header"] => capi::write_header(),
+        ["install", options @ ..] => capi::install(options),
+        ["capi"] => capi::check(),
+        ["capi-fuzz", options @ ..] => capi::fuzz(options),
+        ["capi-sizes"] => capi::sizes(),
+        ["sanitize"] => capi::sanitize(),
         [] | ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

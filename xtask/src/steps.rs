@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::command::{cargo, root, run as run_command, target};
-use crate::{Outcome, dependencies, matrix, seam, sim, tidy, tools};
+use crate::{Outcome, capi, dependencies, matrix, seam, sim, tidy, tools};
 
 type Step = fn() -> Outcome;
 
@@ -24,6 +24,7 @@ const STEPS: &[(&str, Step)] = &[
     ("simulator", sim::all),
     ("release build", release),
     ("matrix", || matrix::run(&[])),
+    ("C interface", capi::check),
     ("dependencies", dependencies::run),
     ("documentation", documentation),
     ("minimum version", minimum_version),

@@ -46,6 +46,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libc6-dev", "/usr/include/stdio.h"),
     ("libssl-dev", "/usr/include/openssl/ssl.h"),
     ("pkg-config", "pkg-config"),
+    ("g++", "c++"),
+    ("binutils", "nm"),
+    ("libboost-dev", "/usr/include/boost/asio.hpp"),
+    ("liburing-dev", "/usr/include/liburing.h"),
+    ("libuv1-dev", "/usr/include/uv.h"),
+    ("python3", "python3"),
     ("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
 ];
 

@@ -30,7 +30,7 @@ mod stack;
 mod timers;
 
 pub use ask::{Answer, Ask, Asks, PeerKey, Prompt, Prompts, Question, QuestionId};
-pub use buf::{Buf, Pool, PoolStats};
+pub use buf::{Buf, Memory, Pool, PoolStats};
 pub use driver::{AsyncDriver, Driver};
 pub use engine::{Engine, Options, Output, Stats};
 pub use entry::{Attributes, Entry, EntryKind, Exit, FileSystem};

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use std::collections::HashMap;
 
-use sockless_core::{Error, Limits};
+use sockless_core::{Error, Limits, Pool};
 
 use crate::secure::Tls;
 
@@ -15,6 +15,8 @@ pub struct Config {
     pub limits: Limits,
     /// Addresses for host and port, instead of asking a resolver.
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
+    /// Where buffers come from, instead of a pool of the session's own.
+    pub pool: Option<Pool>,
     pub(crate) tls: Option<Tls>,
 }
 
@@ -28,6 +30,13 @@ impl Config {
         let client = tls.build().map_err(|fault| fault.at("tls"))?;
         self.tls = Some(Tls(client));
         Ok(self)
+    }
+
+    /// Sets TLS settings that are built already, and may be others' as well.
+    #[must_use]
+    pub fn with_tls_client(mut self, client: std::sync::Arc<sockless_tls::Client>) -> Self {
+        self.tls = Some(Tls(client));
+        self
     }
 }
 

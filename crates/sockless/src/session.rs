@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Answer, Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, QuestionId, Raw, Reason,
-    Route, Stats, Summary, TransferId,
+    Answer, Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Pool, QuestionId, Raw,
+    Reason, Route, Stats, Summary, TransferId,
 };
 
 use crate::TunnelTo;
@@ -96,9 +96,12 @@ impl Session {
     /// # Errors
     /// The TLS settings cannot be built.
     pub fn new(config: Config, now: Instant, wall: SystemTime, seed: u64) -> Result<Self, Error> {
-        let config = config.complete()?;
+        let mut config = config.complete()?;
+        let limits = config.limits.clone();
+        let pool = config.pool.take();
+        let pool = pool.unwrap_or_else(|| Pool::new(limits.pooled_memory));
         Ok(Self {
-            engine: Engine::new(config.limits.clone(), now, wall, seed),
+            engine: Engine::with_pool(limits, pool, now, wall, seed),
             config,
             jobs: ById::default(),
             hops: ById::default(),
@@ -308,7 +311,7 @@ impl Session {
     }
 
     /// Where buffers for request bodies come from.
-    pub fn pool(&self) -> &sockless_core::Pool {
+    pub fn pool(&self) -> &Pool {
         self.engine.pool()
     }
 

@@ -48,17 +48,18 @@ impl Block {
         })
     }
 
-    /// Memory that `owner` keeps alive.
+    /// Memory that `owner` keeps alive; the block returns to `home` when its last owner goes.
     pub(super) fn foreign(
         memory: NonNull<u8>,
         capacity: usize,
         owner: Box<dyn Any + Send>,
+        home: Weak<Shelves>,
     ) -> Self {
         Self::new(Header {
             owners: AtomicUsize::new(1),
             memory,
             capacity,
-            home: Weak::new(),
+            home,
             foreign: Some(owner),
         })
     }

@@ -10,11 +10,12 @@
 mod block;
 mod pool;
 
-pub use pool::{Pool, PoolStats};
+pub use pool::{Memory, Pool, PoolStats};
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
+use std::sync::Weak;
 
 use block::Block;
 
@@ -65,7 +66,7 @@ impl Buf {
         len: usize,
         owner: Box<dyn core::any::Any + Send>,
     ) -> Self {
-        Self::over(Block::foreign(start, len, owner))
+        Self::over(Block::foreign(start, len, owner, Weak::new()))
     }
 
     fn over(block: Block) -> Self {

@@ -1,6 +1,8 @@
 //! Recycled blocks in a few sizes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use core::fmt;
+use core::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::Buf;
 use super::block::Block;
@@ -8,6 +10,40 @@ use super::block::Block;
 /// Sizes of recycled blocks, in bytes. The largest holds a bulk receive of 256 KiB
 /// behind the beginning of a TLS record (at most 16384 + 256 + 5), which travels along.
 const SIZES: [usize; 4] = [2048, 16 * 1024 + 512, 64 * 1024, 273 * 1024];
+
+/// Where a pool's memory comes from, where that is not the global allocator: a region that is
+/// registered with a kernel ring, say.
+///
+/// # Safety
+/// What `allocate` gives is valid for reads and writes of `size` bytes, and nobody else's, until
+/// it is given to `free`.
+pub unsafe trait Memory: Send + Sync {
+    /// `size` bytes, which may hold anything; `None`: the pool takes ordinary memory instead.
+    fn allocate(&self, size: usize) -> Option<NonNull<u8>>;
+
+    /// Takes memory back.
+    ///
+    /// # Safety
+    /// `start` came from `allocate` of the same value, for the same `size`, and nobody uses it.
+    unsafe fn free(&self, start: NonNull<u8>, size: usize);
+}
+
+/// Memory of a [`Memory`], which goes back there.
+struct Piece {
+    start: NonNull<u8>,
+    size: usize,
+    from: Arc<dyn Memory>,
+}
+
+// SAFETY: a piece is the only owner of its memory, and its source may be used from any thread.
+unsafe impl Send for Piece {}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        // SAFETY: it came from there with this size, and its last user drops it.
+        unsafe { self.from.free(self.start, self.size) };
+    }
+}
 
 /// Keeps and hands out buffers; cheap to clone, all clones share the same memory.
 ///
@@ -43,8 +79,19 @@ impl Pool {
 
     /// A pool that keeps at most `max_kept` bytes for reuse.
     pub fn new(max_kept: usize) -> Self {
+        Self::make(max_kept, None)
+    }
+
+    /// The same with the application's memory. A few buffers are ordinary memory all the same:
+    /// those that a library fills which can only append to a vector (sealed TLS records).
+    pub fn over(max_kept: usize, memory: Arc<dyn Memory>) -> Self {
+        Self::make(max_kept, Some(memory))
+    }
+
+    fn make(max_kept: usize, memory: Option<Arc<dyn Memory>>) -> Self {
         let shelves = Shelves {
             max_kept,
+            memory,
             state: Mutex::new(State::default()),
         };
         Self {
@@ -55,7 +102,7 @@ impl Pool {
     /// An empty buffer with room for at least `capacity` bytes.
     pub fn take(&self, capacity: usize) -> Buf {
         let Some(class) = SIZES.iter().position(|size| *size >= capacity) else {
-            return Buf::with_capacity(capacity);
+            return Buf::over(self.shelves.allocate(capacity, Weak::new()));
         };
         let recycled = {
             let mut state = self.shelves.lock();
@@ -67,7 +114,7 @@ impl Pool {
             recycled
         };
         let home = || Arc::downgrade(&self.shelves);
-        Buf::over(recycled.unwrap_or_else(|| Block::at_home(SIZES[class], home())))
+        Buf::over(recycled.unwrap_or_else(|| self.shelves.allocate(SIZES[class], home())))
     }
 
     /// What it holds at the moment.
@@ -88,9 +135,9 @@ impl Default for Pool {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Shelves {
     max_kept: usize,
+    memory: Option<Arc<dyn Memory>>,
     state: Mutex<State>,
 }
 
@@ -102,6 +149,22 @@ struct State {
 }
 
 impl Shelves {
+    /// A block of `size` bytes that returns to `home`.
+    fn allocate(&self, size: usize, home: Weak<Self>) -> Block {
+        let given = self.memory.as_ref().filter(|_| size > 0);
+        let piece = given.and_then(|from| {
+            let start = from.allocate(size)?;
+            // SAFETY: just given to us, `size` bytes; a buffer's memory is always initialized.
+            unsafe { start.write_bytes(0, size) };
+            let from = Arc::clone(from);
+            Some(Piece { start, size, from })
+        });
+        match piece {
+            Some(piece) => Block::foreign(piece.start, size, Box::new(piece), home),
+            None => Block::at_home(size, home),
+        }
+    }
+
     /// Keeps the block for the next taker, or gives it back when there is enough.
     pub(super) fn put_back(&self, block: Block) -> Result<(), Block> {
         let (_, capacity) = block.memory();
@@ -133,8 +196,17 @@ impl Drop for State {
     }
 }
 
-impl core::fmt::Debug for State {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Shelves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelves")
+            .field("max_kept", &self.max_kept)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State")
             .field("kept_bytes", &self.kept_bytes)
             .finish_non_exhaustive()

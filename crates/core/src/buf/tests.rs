@@ -1,3 +1,6 @@
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+
 use super::*;
 
 #[test]
@@ -105,4 +108,57 @@ fn a_shared_stretch_is_copied_before_it_is_lent() {
     let front = buf.split_to(5);
     buf.append_with(|vec| vec.extend_from_slice(b"!"));
     assert_eq!((&*front, &*buf), (&b"front"[..], &b"back!"[..]));
+}
+
+/// Counts what it gave and took back, and gives nothing above 20,000 bytes.
+#[derive(Default)]
+struct Counting {
+    given: AtomicUsize,
+    back: AtomicUsize,
+}
+
+// SAFETY: vectors' memory, each forgotten here and made a vector again when it comes back.
+unsafe impl Memory for Counting {
+    fn allocate(&self, size: usize) -> Option<NonNull<u8>> {
+        if size > 20_000 {
+            return None;
+        }
+        self.given.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = core::mem::ManuallyDrop::new(vec![0xaa_u8; size]);
+        NonNull::new(bytes.as_mut_ptr())
+    }
+
+    unsafe fn free(&self, start: NonNull<u8>, size: usize) {
+        self.back.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: made from such a vector in `allocate`.
+        drop(unsafe { Vec::from_raw_parts(start.as_ptr(), size, size) });
+    }
+}
+
+#[test]
+fn a_pool_over_the_applications_memory_gives_all_of_it_back() {
+    let memory = Arc::new(Counting::default());
+    let source: Arc<dyn Memory> = memory.clone();
+    let counts = || {
+        let load = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (load(&memory.given), load(&memory.back))
+    };
+    let pool = Pool::over(4096, source);
+    let (mut one, two) = (pool.take(10), pool.take(16_000));
+    assert!(one.spare_mut().iter().all(|byte| *byte == 0));
+    assert_eq!(counts(), (2, 0));
+    let large = pool.take(100_000);
+    assert_eq!((large.capacity() >= 100_000, counts()), (true, (2, 0)));
+    one.extend_from_slice(b"filled");
+    let front = one.split_to(3);
+    drop(one);
+    drop(two);
+    assert_eq!(counts(), (2, 1), "the larger one is beyond what may be kept");
+    drop(front);
+    assert_eq!((counts(), pool.stats().kept_blocks), ((2, 1), 1));
+    let again = pool.take(2000);
+    assert_eq!(counts(), (2, 1), "used again");
+    drop(pool);
+    drop(again);
+    assert_eq!(counts(), (2, 2));
 }

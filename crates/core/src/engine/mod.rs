@@ -143,8 +143,21 @@ impl Engine {
     /// `seed` keys the hashing of host names, so that nobody outside can choose
     /// names that collide; any value is right, an unpredictable one is best.
     pub fn new(limits: Limits, now: Instant, wall: SystemTime, seed: u64) -> Self {
+        let pool = Pool::new(limits.pooled_memory);
+        Self::with_pool(limits, pool, now, wall, seed)
+    }
+
+    /// The same with a pool of the application's, whose bound counts instead of
+    /// [`Limits::pooled_memory`].
+    pub fn with_pool(
+        limits: Limits,
+        pool: Pool,
+        now: Instant,
+        wall: SystemTime,
+        seed: u64,
+    ) -> Self {
         Self {
-            pool: Pool::new(limits.pooled_memory),
+            pool,
             hosts: Hosts::new(&limits, seed),
             limits: limits.usable(),
             now,

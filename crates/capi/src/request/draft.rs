@@ -1,0 +1,118 @@
+//! A request that is being made.
+
+use core::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockless::tls::Client;
+use sockless::{Body, NoProxy, Proxy, Redirects};
+use zeroize::Zeroizing;
+
+use super::build::Built;
+use crate::inner::Refusal;
+
+/// Everything that was set of a request.
+#[derive(Default)]
+pub(crate) struct Draft {
+    pub(super) target: Target,
+    pub(super) method: Option<String>,
+    pub(super) fields: Vec<(String, Zeroizing<Vec<u8>>)>,
+    pub(crate) body: Body,
+    pub(super) rewindable: bool,
+    pub(super) redirects: Option<Redirects>,
+    pub(super) login: Login,
+    pub(crate) proxies: Vec<Proxy>,
+    /// The last proxy's, until its password is known.
+    pub(super) proxy_user: Zeroizing<String>,
+    pub(super) no_proxy: NoProxy,
+    pub(crate) tls: Option<Arc<Client>>,
+    pub(super) secured: bool,
+    pub(super) unix: Option<PathBuf>,
+    pub(super) local: Option<IpAddr>,
+    pub(super) treatment: Treatment,
+    /// The same as a request that can be started.
+    built: Option<Built>,
+}
+
+/// Where it goes.
+#[derive(Default)]
+pub(super) enum Target {
+    #[default]
+    Nowhere,
+    Url(Zeroizing<String>),
+    Tunnel(String),
+}
+
+/// Who we are to the server.
+#[derive(Default)]
+pub(super) struct Login {
+    pub(super) user: Option<Zeroizing<String>>,
+    pub(super) password: Zeroizing<String>,
+    pub(super) bearer: Option<Zeroizing<String>>,
+    pub(super) scheme: Scheme,
+}
+
+/// How a user and a password are proven.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Scheme {
+    #[default]
+    Basic,
+    Digest,
+    Any,
+}
+
+/// The options that are timeouts: from 1 to this, less one.
+pub(super) const TIMEOUTS: usize = 8;
+
+/// How the transfer is treated; `None`: by default.
+#[derive(Default)]
+pub(super) struct Treatment {
+    /// By the number of the option.
+    pub(super) times: [Option<Option<Duration>>; TIMEOUTS],
+    pub(super) low_speed: (u64, Duration),
+    pub(super) priority: Option<u8>,
+    pub(super) notes: bool,
+    pub(super) fresh: bool,
+    pub(super) no_reuse: bool,
+    pub(super) compressed: bool,
+    pub(super) max_body: Option<u64>,
+    pub(super) max_head: Option<usize>,
+    pub(super) expect: Option<Duration>,
+}
+
+impl Draft {
+    /// The draft, to be changed.
+    pub(crate) fn change(&mut self) -> &mut Self {
+        self.built = None;
+        self
+    }
+
+    /// Changes the proxy that was added last.
+    pub(crate) fn change_proxy(
+        &mut self,
+        change: impl FnOnce(Proxy) -> Result<Proxy, Refusal>,
+    ) -> Result<(), Refusal> {
+        let proxy = self.proxies.last_mut();
+        let proxy = proxy.ok_or(Refusal::Order("options of proxies come after the proxy"))?;
+        *proxy = change(proxy.clone())?;
+        Ok(())
+    }
+
+    pub(crate) fn add_field(&mut self, name: &str, value: &[u8]) -> Result<(), Refusal> {
+        // Refused now, where the program can see which one it is.
+        sockless::Request::get("http://host/")?.header(name, value)?;
+        let value = Zeroizing::new(value.to_vec());
+        self.fields.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    /// What the session takes; made once for any number of starts.
+    pub(super) fn built(&mut self) -> Result<Built, Refusal> {
+        if self.built.is_none() {
+            self.built = Some(super::build::build(self)?);
+        }
+        let built = self.built.as_ref();
+        built.cloned().ok_or(Refusal::Order("nothing was built"))
+    }
+}
