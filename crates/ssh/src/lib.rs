@@ -4,6 +4,11 @@
 //! stream (a tunnel: one `direct-tcpip` channel) or talks to it in [`message`]s: open a channel,
 //! here is data for it, it has ended.
 
+mod algorithms;
 pub mod backend;
+#[cfg(feature = "libssh2")]
+mod libssh2;
 pub mod login;
 pub mod message;
+
+pub use algorithms::{Algorithms, Kind};
