@@ -49,8 +49,10 @@ struct Key {
     algorithms: Vec<&'static str>,
     signing: Signing,
     is_prepared: bool,
-    /// The signature has been asked for.
+    /// The peer would take the key, and the signature has been asked for.
     is_asked: bool,
+    /// It has not come yet; only it can help on.
+    waits: bool,
 }
 
 impl Login {
@@ -66,6 +68,7 @@ impl Login {
                 signing: Signing::default(),
                 is_prepared: false,
                 is_asked: false,
+                waits: false,
             })),
             Method::KeyboardInteractive => Trying::Interactive {
                 answers: None,
@@ -86,13 +89,9 @@ impl Login {
     /// Takes a signature that was asked for, as it is on the wire.
     pub(super) fn signature(&mut self, signature: Option<Vec<u8>>) {
         if let Some(Trying::Key(key)) = &mut self.trying {
+            key.waits = false;
             key.signing.signature = Some(signature.and_then(|wire| bare(&wire)));
         }
-    }
-
-    /// Whether a method is under way.
-    pub(super) fn is_trying(&self) -> bool {
-        self.trying.is_some()
     }
 
     /// Goes on, as far as it can. `None`: more is needed, from the peer or from above.
@@ -186,8 +185,7 @@ impl Key {
         user: &str,
         session: &mut Session,
     ) -> Result<Result<Event, Poll<Result<(), Failure>>>, Failure> {
-        if self.is_asked && self.signing.signature.is_none() {
-            // Only the signature can help on.
+        if self.waits {
             return Ok(Err(Poll::Pending));
         }
         if !self.is_prepared {
@@ -208,6 +206,7 @@ impl Key {
             self.signing.signature = Some(None);
             return Ok(Err(session.public_key(user, &self.blob, &mut self.signing)));
         }
+        self.waits = true;
         Ok(Ok(Event::Sign {
             algorithm,
             data: Zeroizing::new(data),
