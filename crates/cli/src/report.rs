@@ -172,7 +172,7 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         | Reason::Receive
         | Reason::HeadTooLarge
         | Reason::TooManyFields => 56,
-        Reason::Certificate => 60,
+        Reason::Certificate | Reason::HostKey => 60,
         Reason::PinMismatch => 90,
         Reason::Proxy | Reason::Authentication if in_socks => 97,
         // An origin's 401 is an answer like any other; this is one that cannot be trusted.

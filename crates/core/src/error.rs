@@ -64,6 +64,8 @@ pub enum Reason {
     Certificate,
     /// The peer's public key is not one of those that were pinned.
     PinMismatch,
+    /// The peer's host key is unknown, has changed, or is revoked.
+    HostKey,
     /// A proxy will not open the tunnel, or breaks its protocol's rules while it should.
     Proxy,
     /// Credentials are missing or were refused, or no scheme is common.

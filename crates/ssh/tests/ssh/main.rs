@@ -1,0 +1,6 @@
+//! The SSH layer against a server in memory.
+
+mod channels;
+mod login;
+mod server;
+mod world;
