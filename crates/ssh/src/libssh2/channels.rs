@@ -10,21 +10,20 @@ use super::ready::Ready;
 use crate::backend::{Event, Open};
 use crate::message::Channel;
 
-/// What the peer may send on a channel before it is read, in bytes.
-pub(super) const WINDOW: u32 = 2 * 1024 * 1024;
-
-/// The largest piece of data that is asked for in one packet.
-const PACKET: u32 = 32 * 1024;
+/// libssh2 takes packets of 35,000 bytes.
+const MOST_PACKET: u32 = 32 * 1024;
 
 /// Bytes that are read at once: two packets.
-const PIECE: usize = 2 * PACKET as usize;
+const PIECE: usize = 2 * MOST_PACKET as usize;
 
 /// Channels at a time. OpenSSH's server gives ten sessions.
 const MOST_CHANNELS: usize = 1024;
 
 /// The channels of a connection.
-#[derive(Default)]
 pub(super) struct Channels {
+    /// What the peer may send on a channel before it is read, and at once, in bytes.
+    window: u32,
+    packet: u32,
     /// What is to be opened; the first is under way. libssh2 has one place for the state of opening,
     /// and takes the answer to one channel's request for a failure of another's.
     opening: VecDeque<Opening>,
@@ -64,6 +63,16 @@ enum Finish {
 }
 
 impl Channels {
+    pub(super) fn new(window: u32, packet: u32) -> Self {
+        Self {
+            window,
+            packet: packet.min(MOST_PACKET),
+            opening: VecDeque::new(),
+            open: BTreeMap::new(),
+            closing: Vec::new(),
+        }
+    }
+
     /// Takes a channel in, to be opened when its turn comes.
     pub(super) fn open(&mut self, channel: Channel, what: Open, ready: &mut Ready) {
         if self.opening.len() + self.open.len() + self.closing.len() >= MOST_CHANNELS {
@@ -132,14 +141,16 @@ impl Channels {
         }
     }
 
-    /// Whether data waits in libssh2.
-    pub(super) fn has_data(&self, session: &Session) -> bool {
-        self.open.values().any(|slot| session.readable(slot.id) > 0)
+    /// Data that waits in libssh2, in bytes.
+    pub(super) fn readable(&self, session: &Session) -> usize {
+        let open = self.open.values();
+        open.map(|slot| session.readable(slot.id)).sum()
     }
 
-    /// Channels that have windows.
-    pub(super) fn count(&self) -> usize {
-        self.opening.len() + self.open.len() + self.closing.len()
+    /// Memory that windows may fill, in bytes: packets need more than what they carry.
+    pub(super) fn memory(&self) -> usize {
+        let count = self.opening.len() + self.open.len() + self.closing.len();
+        count * 2 * self.window as usize
     }
 
     /// Goes as far as it can with all of them.
@@ -184,7 +195,7 @@ impl Channels {
                 self.opening.pop_front();
                 continue;
             }
-            let outcome = match opening.advance(session) {
+            let outcome = match opening.advance((self.window, self.packet), session) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(outcome) => outcome,
             };
@@ -213,7 +224,11 @@ impl Channels {
 }
 
 impl Opening {
-    fn advance(&mut self, session: &mut Session) -> Poll<Result<ChannelId, Failure>> {
+    fn advance(
+        &mut self,
+        sizes: (u32, u32),
+        session: &mut Session,
+    ) -> Poll<Result<ChannelId, Failure>> {
         let id = match self.id {
             Some(id) => id,
             None => {
@@ -222,7 +237,7 @@ impl Opening {
                     Open::DirectTcpip { .. } => "direct-tcpip",
                 };
                 self.is_asked = true;
-                let opened = session.open(kind, (WINDOW, PACKET), &self.message);
+                let opened = session.open(kind, sizes, &self.message);
                 let id = match opened {
                     Poll::Ready(Ok(id)) => id,
                     other => return other,
@@ -303,18 +318,21 @@ impl Slot {
                 }
             }
         }
-        if !self.has_ended && session.at_end(self.id) {
-            self.has_ended = true;
-            ready.push(Event::Eof(channel));
+        if !session.at_end(self.id) {
+            return Ok(());
         }
-        // libssh2 tells it before the data that came before it.
-        if self.has_ended && !self.is_told {
+        // libssh2 tells it as soon as it has come, before the data that came before it.
+        if !self.is_told {
             let status = session.exit_status(self.id);
             let status = status.map(|code| Event::ExitStatus(channel, code));
             let signal = session.exit_signal(self.id);
             let told = status.or(signal.map(|name| Event::ExitSignal(channel, name)));
             self.is_told = told.is_some();
             told.into_iter().for_each(|event| ready.push(event));
+        }
+        if !self.has_ended {
+            self.has_ended = true;
+            ready.push(Event::Eof(channel));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use libssh2_sys as code;
 use sockless_core::{Culprit, Fault, Reason};
 
 use super::ffi::Failure;
-use super::hello::{Hello, Offer};
+use super::hello::{Hello, Offer, State};
 use super::offer::is_aead;
 use crate::algorithms::{Algorithms, Kind, nothing_in_common};
 
@@ -53,9 +53,9 @@ pub(super) fn truncated(hello: &Hello) -> Fault {
 
 /// What the first bytes say about the server, if it is no use going on.
 pub(super) fn of_hello(hello: &Hello) -> Option<Fault> {
-    let what = match hello {
-        Hello::OtherVersion(version) => format!("the server speaks {version}, not SSH 2"),
-        Hello::NoVersion => "64 KiB came, and no SSH version".to_owned(),
+    let what = match hello.state() {
+        State::OtherVersion(version) => format!("the server speaks {version}, not SSH 2"),
+        State::NoVersion => "text came and came, and no SSH version".to_owned(),
         _ => return None,
     };
     Some(Fault::misbehaved(Reason::WrongProtocol, what).remedy("check host and port"))

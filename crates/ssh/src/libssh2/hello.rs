@@ -4,7 +4,7 @@
 //! keep strict order. Both stand in the first bytes of the connection, which are listened to here on
 //! their way to it.
 
-/// Bytes up to the end of the first offer.
+/// Bytes from the version to the end of the first offer.
 const MOST: usize = 64 * 1024;
 
 /// The name with which a server says that it keeps strict order (CVE-2023-48795).
@@ -14,7 +14,15 @@ const KEXINIT: u8 = 20;
 
 /// A listener at the beginning of a connection.
 #[derive(Debug)]
-pub(super) enum Hello {
+pub(super) struct Hello {
+    /// Bytes of text that may come before the version.
+    most_text: usize,
+    state: State,
+}
+
+/// What has been heard.
+#[derive(Debug)]
+pub(super) enum State {
     /// The offer is not complete; these bytes have come.
     Hears(Vec<u8>),
     /// It is.
@@ -43,36 +51,45 @@ pub(super) struct Offer {
 }
 
 impl Hello {
-    pub(super) fn new() -> Self {
-        Self::Hears(Vec::new())
+    pub(super) fn new(most_text: usize) -> Self {
+        Self {
+            most_text,
+            state: State::Hears(Vec::new()),
+        }
     }
 
     /// Listens to bytes that go to libssh2.
     pub(super) fn hear(&mut self, bytes: &[u8]) {
-        let Self::Hears(heard) = self else { return };
-        let room = MOST - heard.len();
+        let State::Hears(heard) = &mut self.state else {
+            return;
+        };
+        let most = self.most_text + MOST;
+        let room = most - heard.len();
         heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if let Some(next) = understand(heard) {
-            *self = next;
-        } else if heard.len() == MOST {
-            *self = match version(heard) {
-                Some(_) => Self::Deaf,
-                None => Self::NoVersion,
-            };
+            self.state = next;
+        } else if version(heard).is_none() && heard.len() > self.most_text {
+            self.state = State::NoVersion;
+        } else if heard.len() == most {
+            self.state = State::Deaf;
         }
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     /// The server's offer.
     pub(super) fn offer(&self) -> Option<&Offer> {
-        match self {
-            Self::Heard(offer) => Some(offer),
+        match &self.state {
+            State::Heard(offer) => Some(offer),
             _ => None,
         }
     }
 
     /// Whether the server has said nothing, or nothing of SSH.
     pub(super) fn has_no_version(&self) -> bool {
-        matches!(self, Self::Hears(heard) if version(heard).is_none())
+        matches!(&self.state, State::Hears(heard) if version(heard).is_none())
     }
 }
 
@@ -97,21 +114,21 @@ fn version(heard: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// `None`: more is needed.
-fn understand(heard: &[u8]) -> Option<Hello> {
+fn understand(heard: &[u8]) -> Option<State> {
     let (version, mut rest) = version(heard)?;
     if !version.starts_with(b"SSH-2.0-") && !version.starts_with(b"SSH-1.99-") {
         let shown = version.escape_ascii().to_string();
-        return Some(Hello::OtherVersion(shown));
+        return Some(State::OtherVersion(shown));
     }
     // Unencrypted packets: length, length of padding, payload, padding (RFC 4253 section 6).
     loop {
         let len = usize::try_from(u32::from_be_bytes(*rest.first_chunk()?)).ok()?;
         if len == 0 || len > MOST {
-            return Some(Hello::Deaf);
+            return Some(State::Deaf);
         }
         let packet = rest.get(4..4 + len)?;
         if packet.get(1) == Some(&KEXINIT) {
-            return Some(lists(packet).map_or(Hello::Deaf, Hello::Heard));
+            return Some(lists(packet).map_or(State::Deaf, State::Heard));
         }
         rest = &rest[4 + len..];
     }

@@ -23,8 +23,9 @@ use zeroize::Zeroizing;
 
 use crate::algorithms::Algorithms;
 use crate::backend::{Agreed, Backend, Event, Farewell, GssStep, Method, Open};
+use crate::client::{Libraries, Tuning};
 use crate::message::Channel;
-use channels::{Channels, WINDOW};
+use channels::Channels;
 use ffi::{Failure, Method as Negotiated, Session};
 use hello::Hello;
 use login::Login;
@@ -36,20 +37,56 @@ const AHEAD: usize = 256 * 1024;
 /// Memory of libssh2's, in bytes, beyond which no more bytes are given to it: so much, and more for
 /// each channel.
 const MEMORY: usize = 4 * 1024 * 1024;
-const MEMORY_PER_CHANNEL: usize = 2 * WINDOW as usize;
 
 /// What it may use beyond that, since packets that were given to it already take more than their bytes.
 const MARGIN: usize = 4 * 1024 * 1024;
 
+/// What libssh2 may hold of a packet that has not come as a whole, and of what it has read beyond it.
+const INSIDE: usize = 80 * 1024;
+
+/// What the connections of one client share.
+pub(crate) struct Library {
+    tuning: Tuning,
+}
+
+impl Library {
+    /// Checks that it has the algorithms.
+    pub(crate) fn new(algorithms: &Algorithms, tuning: Tuning) -> Result<Self, Fault> {
+        let mut session = Session::new(MEMORY + MARGIN).ok_or_else(offer::no_memory)?;
+        offer::make(&mut session, algorithms)?;
+        Ok(Self { tuning })
+    }
+}
+
+impl Libraries for Library {
+    fn connect(&self, algorithms: &Algorithms) -> Result<Box<dyn Backend>, Fault> {
+        let mut session = Session::new(MEMORY + MARGIN).ok_or_else(offer::no_memory)?;
+        let algorithms = offer::make(&mut session, algorithms)?;
+        Ok(Box::new(Libssh2 {
+            session,
+            algorithms,
+            stage: Stage::Handshake,
+            hello: Hello::new(self.tuning.banner),
+            login: Login::default(),
+            channels: Channels::new(self.tuning.window, self.tuning.packet),
+            ready: Ready::default(),
+            is_left: false,
+        }))
+    }
+}
+
 /// One connection, in libssh2.
-pub(crate) struct Libssh2 {
+struct Libssh2 {
     session: Session,
+    /// What is offered.
     algorithms: Algorithms,
     stage: Stage,
     hello: Hello,
     login: Login,
     channels: Channels,
     ready: Ready,
+    /// A side has said farewell.
+    is_left: bool,
 }
 
 /// How far it has come.
@@ -68,27 +105,9 @@ enum Stage {
 }
 
 impl Libssh2 {
-    /// A connection that offers these algorithms, as far as libssh2 has them.
-    ///
-    /// # Errors
-    /// One that was asked for by name is not there.
-    pub(crate) fn new(algorithms: &Algorithms) -> Result<Self, Fault> {
-        let mut session = Session::new(MEMORY + MARGIN).ok_or_else(offer::no_memory)?;
-        let algorithms = offer::make(&mut session, algorithms)?;
-        Ok(Self {
-            session,
-            algorithms,
-            stage: Stage::Handshake,
-            hello: Hello::new(),
-            login: Login::default(),
-            channels: Channels::default(),
-            ready: Ready::default(),
-        })
-    }
-
     /// Gives libssh2 what has come.
     fn take(&mut self, net_in: &mut Pipe) {
-        let most = MEMORY + self.channels.count() * MEMORY_PER_CHANNEL;
+        let most = MEMORY + self.channels.memory();
         self.session.allow_memory(most + MARGIN);
         while self.session.input().len() < AHEAD && self.session.memory() < most {
             let Some(piece) = net_in.pop() else { return };
@@ -124,7 +143,7 @@ impl Libssh2 {
 
     /// The stream has ended: once nothing is left to be read from libssh2, it learns of it.
     fn end(&mut self, cx: &mut Cx<'_>) {
-        if self.channels.has_data(&self.session) {
+        if self.channels.readable(&self.session) > 0 {
             return;
         }
         self.session.end_input();
@@ -136,7 +155,10 @@ impl Libssh2 {
     fn fail(&mut self, failure: &Failure) {
         self.stage = Stage::Over;
         self.ready.push(match self.session.disconnect_of_peer() {
-            Some((code, text)) => Event::Disconnected { code, text },
+            Some((code, text)) => {
+                self.is_left = true;
+                Event::Disconnected { code, text }
+            }
             None if failure.is_lost() => Event::Failed(fault::truncated(&self.hello)),
             None => Event::Failed(fault::of(failure, &self.hello, &self.algorithms)),
         });
@@ -181,8 +203,8 @@ impl Backend for Libssh2 {
                 self.end(cx);
             }
         }
-        while let Some(piece) = self.session.output().pop() {
-            net_out.push(piece);
+        if !net_out.is_finished() {
+            self.session.output().drain_into(net_out);
         }
     }
 
@@ -254,7 +276,23 @@ impl Backend for Libssh2 {
     }
 
     fn disconnect(&mut self, why: Farewell, text: &str) {
+        let knows_us = !matches!(self.stage, Stage::Handshake);
         self.stage = Stage::Over;
-        self.session.disconnect(why as i32, text);
+        if knows_us && !self.is_left {
+            self.is_left = true;
+            self.session.disconnect(why as i32, text);
+        }
+    }
+
+    fn held(&self) -> Option<usize> {
+        match self.algorithms.may_compress() {
+            true => None,
+            false => Some(
+                self.session.waiting()
+                    + self.channels.readable(&self.session)
+                    + self.ready.bytes()
+                    + INSIDE,
+            ),
+        }
     }
 }

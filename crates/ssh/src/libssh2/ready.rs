@@ -31,6 +31,11 @@ impl Ready {
         self.bytes < AHEAD
     }
 
+    /// Channel data that waits, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The next one, or at most `most` bytes of it.
     pub(super) fn pop(&mut self, most: usize) -> Option<Event> {
         let piece = match self.events.front_mut()? {

@@ -191,6 +191,12 @@ impl Session {
         &mut self.wire().input
     }
 
+    /// How many bytes of the input libssh2 has not asked for.
+    pub(super) fn waiting(&self) -> usize {
+        // SAFETY: it lives as long as the session, and nothing changes it while the reference is alive.
+        unsafe { self.wire.as_ref() }.input.len()
+    }
+
     /// Nothing comes after what is in the input.
     pub(super) fn end_input(&mut self) {
         self.wire().ended = true;
