@@ -19,6 +19,26 @@ use crate::login::{Credentials, HostKeys};
 pub enum Library {
     /// russh, pure Rust. Feature `russh`.
     Russh,
+    /// libssh2, in C, on OpenSSL. Feature `libssh2`.
+    Libssh2,
+}
+
+impl Library {
+    /// Those that are built in, the default first.
+    pub const BUILT_IN: &[Self] = &[
+        #[cfg(feature = "russh")]
+        Self::Russh,
+        #[cfg(feature = "libssh2")]
+        Self::Libssh2,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Russh => "russh",
+            Self::Libssh2 => "libssh2",
+        }
+    }
 }
 
 /// Bounds and intervals.
@@ -111,10 +131,23 @@ impl Config {
             );
             return Err(Fault::new(Culprit::Misuse, Reason::BadRequest, what));
         }
-        let Library::Russh = self.library.unwrap_or(Library::Russh);
+        let library = self.library.or(Library::BUILT_IN.first().copied());
+        let library = match library {
+            #[cfg(feature = "russh")]
+            Some(Library::Russh) => {
+                Box::new(crate::russh::Library::new(&self.algorithms, self.tuning.clone())?)
+                    as Box<dyn Libraries>
+            }
+            #[cfg(feature = "libssh2")]
+            Some(Library::Libssh2) => {
+                Box::new(crate::libssh2::Library::new(&self.algorithms, self.tuning.clone())?)
+                    as Box<dyn Libraries>
+            }
+            other => return Err(missing(other)),
+        };
         Ok(Client {
             id: next_id(),
-            library: russh(&self.algorithms, &self.tuning)?,
+            library,
             algorithms: self.algorithms,
             tuning: self.tuning,
             credentials: self.credentials,
@@ -123,16 +156,13 @@ impl Config {
     }
 }
 
-#[cfg(feature = "russh")]
-fn russh(algorithms: &Algorithms, tuning: &Tuning) -> Result<Box<dyn Libraries>, Fault> {
-    let library = crate::russh::Library::new(algorithms, tuning.clone())?;
-    Ok(Box::new(library))
-}
-
-#[cfg(not(feature = "russh"))]
-fn russh(_: &Algorithms, _: &Tuning) -> Result<Box<dyn Libraries>, Fault> {
-    let what = "the SSH library russh is not built in";
-    Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what).remedy("build with its feature"))
+/// Which is not built in.
+fn missing(library: Option<Library>) -> Fault {
+    let what = match library {
+        Some(library) => format!("the SSH library {} is not built in", library.name()),
+        None => "no SSH library is built in".to_owned(),
+    };
+    Fault::new(Culprit::Misuse, Reason::Unsupported, what).remedy("build with its feature")
 }
 
 /// A library with settings.

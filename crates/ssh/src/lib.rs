@@ -20,6 +20,8 @@ mod filter;
 pub mod fingerprint;
 pub mod keys;
 pub mod known_hosts;
+#[cfg(feature = "libssh2")]
+mod libssh2;
 pub mod login;
 pub mod message;
 mod name;

@@ -12,11 +12,11 @@ use std::time::Duration;
 use sockless::Endpoint;
 use sockless::Proxy;
 use sockless::core::Fault;
-use sockless::ssh::config::{self, Config as SshConfig, IdentityAgent, Jump, Query, Settings};
+use sockless::ssh::config::{self, Configuration, IdentityAgent, Jump, Query, Settings};
 use sockless::ssh::keys::{Certificate, Identities, Identity, KeyFile, exposed};
 use sockless::ssh::known_hosts::{HostKeyRules, KnownHosts, Learned, Pins, Policy};
 use sockless::ssh::login::Credentials;
-use sockless::ssh::{self, Algorithms, Client, Kind, Library, Tuning};
+use sockless::ssh::{self, Algorithms, Client, Library, Tuning};
 
 use crate::args::Args;
 use crate::proxy;
@@ -32,7 +32,7 @@ const MAX_JUMPS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Logins {
     /// What ssh_config(5) says, if that is wanted.
-    config: Option<SshConfig>,
+    config: Option<Configuration>,
     home: String,
     local_user: String,
     made: RefCell<HashMap<(String, u16, String), Arc<Client>>>,
@@ -61,7 +61,7 @@ impl Logins {
             None => None,
             Some(path) if path.as_os_str().is_empty() => {
                 let own = Path::new(&home).join(".ssh/config");
-                let mut config = SshConfig::new();
+                let mut config = Configuration::new();
                 for (path, base) in [(own, ".ssh"), ("/etc/ssh/ssh_config".into(), "/etc/ssh")] {
                     if path.exists() {
                         add_config(&mut config, &path, &Path::new(&home).join(base))?;
@@ -70,7 +70,7 @@ impl Logins {
                 Some(config)
             }
             Some(path) => {
-                let mut config = SshConfig::new();
+                let mut config = Configuration::new();
                 add_config(&mut config, path, &Path::new(&home).join(".ssh"))?;
                 Some(config)
             }
@@ -151,7 +151,7 @@ impl Logins {
         let mut query = Query::new(host);
         (query.user, query.port) = (user, port);
         (query.home, query.local_user) = (&self.home, &self.local_user);
-        let nothing = SshConfig::new();
+        let nothing = Configuration::new();
         let config = self.config.as_ref().unwrap_or(&nothing);
         config.settings(&query).map_err(at_ssh(code::USAGE))
     }
@@ -188,7 +188,7 @@ impl Logins {
             port,
             client,
             jumps,
-            connect_timeout: settings.connect_timeout,
+            connect_timeout: settings.connect_timeout.filter(|limit| !limit.is_zero()),
         })
     }
 
@@ -407,7 +407,7 @@ fn at_ssh(code: u8) -> impl Fn(Fault) -> Failure {
 }
 
 /// A file, and those that it includes by name; patterns are a shell's affair.
-fn add_config(config: &mut SshConfig, path: &Path, base: &Path) -> Result<(), Failure> {
+fn add_config(config: &mut Configuration, path: &Path, base: &Path) -> Result<(), Failure> {
     let text = read(path)?;
     let text = String::from_utf8_lossy(&text);
     let mut include = |name: &str| {
@@ -428,28 +428,16 @@ fn add_config(config: &mut SshConfig, path: &Path, base: &Path) -> Result<(), Fa
 
 fn algorithms(args: &Args, settings: &Settings) -> Algorithms {
     let mut algorithms = Algorithms::default();
-    let lists = [
-        (Kind::Kex, &settings.kex_algorithms),
-        (Kind::HostKey, &settings.host_key_algorithms),
-        (Kind::Cipher, &settings.ciphers),
-        (Kind::Mac, &settings.macs),
-    ];
-    for (kind, list) in lists {
-        if let Some(list) = list {
-            let defaults: Vec<String> = algorithms.of(kind).to_vec();
-            let defaults: Vec<&str> = defaults.iter().map(String::as_str).collect();
-            algorithms.set(kind, &list.over(&defaults).join(","));
-        }
-    }
-    if args.ssh.compressed_ssh || settings.compression == Some(true) {
-        algorithms.set(Kind::Compression, "zlib@openssh.com,none");
+    settings.offer(&mut algorithms);
+    if args.ssh.compressed_ssh {
+        algorithms.compress();
     }
     algorithms
 }
 
 fn tuning(settings: &Settings) -> Tuning {
     let mut tuning = Tuning {
-        keepalive: settings.server_alive_interval,
+        keepalive: settings.server_alive_interval.filter(|every| !every.is_zero()),
         ..Tuning::default()
     };
     if let Some(limit) = &settings.rekey_limit {
