@@ -15,3 +15,4 @@ pub mod content;
 pub mod delay;
 pub mod faults;
 pub mod servers;
+pub mod ssh_faults;

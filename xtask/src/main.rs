@@ -35,7 +35,8 @@ cargo xtask TASK
                               real servers on fixed loopback ports: nginx, apache,
                               squid, haproxy, tinyproxy, dante, microsocks, ssh,
                               ssh-external, ssh-rekeying, ssh-weak, ssh-limited,
-                              ssh-password, ssh-two-factor, dropbear, ssh-agent
+                              ssh-password, ssh-two-factor, dropbear, ssh-agent,
+                              ssh-hostile
   sim list|seeds|replay|torture
                               scenarios on a simulated network, by seed; `sim` alone says more
   bench [NAME...] [--json FILE] [--rounds N]

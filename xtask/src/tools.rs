@@ -21,6 +21,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssh-sftp-server", "/usr/lib/openssh/sftp-server"),
     ("openssh-client", "ssh"),
     ("dropbear-bin", "dropbear"),
+    (
+        "python3-asyncssh",
+        "/usr/lib/python3/dist-packages/asyncssh",
+    ),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),

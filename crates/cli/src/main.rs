@@ -30,6 +30,8 @@ mod report;
 mod run;
 mod settings;
 mod source;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod trace;
 mod transfer;
 mod tunnel;

@@ -93,13 +93,9 @@ impl Proxy {
     /// # Errors
     /// The host is none.
     #[cfg(feature = "ssh")]
-    pub fn ssh(
-        host: &str,
-        port: u16,
-        settings: Arc<sockless_ssh::Settings>,
-    ) -> Result<Self, Error> {
+    pub fn ssh(host: &str, port: u16, client: Arc<sockless_ssh::Client>) -> Result<Self, Error> {
         let mut proxy = Self::new(ProxyKind::Ssh, host, port)?;
-        proxy.ssh = Some(Ssh(settings));
+        proxy.ssh = Some(Ssh(client));
         Ok(proxy)
     }
 

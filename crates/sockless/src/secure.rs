@@ -62,16 +62,23 @@ pub(crate) fn missing() -> Error {
 }
 
 #[cfg(feature = "ssh")]
-pub(crate) use sockless_ssh::Settings as SshSettings;
+pub(crate) use sockless_ssh::Client as SshClient;
 
 /// Nobody can make one: SSH is not built in.
 #[cfg(not(feature = "ssh"))]
 #[derive(Debug)]
-pub(crate) enum SshSettings {}
+pub(crate) enum SshClient {}
+
+#[cfg(not(feature = "ssh"))]
+impl SshClient {
+    fn settings_id(&self) -> u64 {
+        match *self {}
+    }
+}
 
 /// SSH settings, equal only to themselves.
 #[derive(Clone, Debug)]
-pub(crate) struct Ssh(pub(crate) Arc<SshSettings>);
+pub(crate) struct Ssh(pub(crate) Arc<SshClient>);
 
 impl Ssh {
     /// The layer towards `host`: what stands on it speaks in messages, or, with `on`, is a
@@ -83,8 +90,8 @@ impl Ssh {
         on: Option<(&str, u16)>,
     ) -> Result<Box<dyn Filter>, Fault> {
         let filter = match on {
-            None => sockless_ssh::Ssh::channels(Arc::clone(&self.0), host, port)?,
-            Some(to) => sockless_ssh::Ssh::tunnel(Arc::clone(&self.0), host, port, to)?,
+            None => self.0.channels(host, port)?,
+            Some(to) => self.0.tunnel(host, port, to)?,
         };
         Ok(Box::new(filter))
     }
@@ -97,11 +104,15 @@ impl Ssh {
     ) -> Result<Box<dyn Filter>, Fault> {
         match *self.0 {}
     }
+
+    fn id(&self) -> u64 {
+        self.0.settings_id()
+    }
 }
 
 impl PartialEq for Ssh {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.id() == other.id()
     }
 }
 
@@ -109,6 +120,6 @@ impl Eq for Ssh {}
 
 impl Hash for Ssh {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
+        self.id().hash(state);
     }
 }

@@ -155,7 +155,7 @@ impl Session {
     }
 
     /// Starts a transfer over SSH: what an `exchange` of [`sockless_ssh`] does on the server at
-    /// `to`. Connections are shared by transfers to the same place with the same settings object.
+    /// `to`. Connections are shared by transfers to the same place with the same `client`.
     ///
     /// # Errors
     /// It cannot be started at all; what goes wrong later arrives as an event.
@@ -163,11 +163,11 @@ impl Session {
     pub fn ssh(
         &mut self,
         to: TunnelTo,
-        settings: Arc<sockless_ssh::Settings>,
+        client: Arc<sockless_ssh::Client>,
         exchange: Box<dyn sockless_core::Exchange>,
     ) -> Result<TransferId, Error> {
-        let settings = crate::secure::Ssh(settings);
-        let way = Way::of_ssh(&to, &settings).to_owned();
+        let client = crate::secure::Ssh(client);
+        let way = Way::of_ssh(&to, &client).to_owned();
         let route = self.known_route(&way)?;
         let id = self.engine.add(route, exchange, to.options);
         self.tunnels.insert(id);

@@ -84,6 +84,12 @@ pub trait Backend: Send {
     fn deadline(&self) -> Option<Instant> {
         None
     }
+
+    /// At most how many of the bytes that it took from the wire are still in it and may become
+    /// channel data. `None`: fewer may become more (compression).
+    fn held(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// A way to authenticate (RFC 4252, RFC 4256, RFC 4462).

@@ -81,11 +81,6 @@ impl Channel {
         put_bytes(to_peer, cx, NUMBER, Kind::Eof, &[]);
     }
 
-    /// Closes it.
-    pub(crate) fn close(&self, to_peer: &mut Pipe, cx: &Cx<'_>) {
-        put_bytes(to_peer, cx, NUMBER, Kind::Closed, &[]);
-    }
-
     /// Leaves it, open, to the next transfer on this connection.
     pub(crate) fn park(&self, to_peer: &mut Pipe, greeting: &[u8], cx: &Cx<'_>) {
         put_bytes(to_peer, cx, NUMBER, Kind::Park, greeting);

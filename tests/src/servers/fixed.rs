@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::instance::Service;
 use super::{
-    Kind, agent, apache, dante, dropbear, haproxy, microsocks, nginx, place, process, squid, ssh,
-    tinyproxy,
+    Kind, agent, apache, dante, dropbear, haproxy, hostile, microsocks, nginx, place, process,
+    squid, ssh, tinyproxy,
 };
 
 /// The file in a server's folder with a line for each process.
@@ -105,6 +105,7 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Ssh(sshd) => ssh::fixed_ports(sshd)[..ssh::ports_used(sshd)].to_vec(),
         Kind::Dropbear => vec![dropbear::FIXED_PORT],
         Kind::Agent => Vec::new(),
+        Kind::Hostile => vec![hostile::FIXED_PORT],
     }
 }
 
@@ -125,5 +126,6 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         Kind::Ssh(sshd) => ssh::set_up(sshd, folder, ssh::fixed_ports(sshd)),
         Kind::Dropbear => dropbear::set_up(folder, dropbear::FIXED_PORT),
         Kind::Agent => agent::set_up(folder),
+        Kind::Hostile => hostile::set_up(folder, hostile::FIXED_PORT),
     }
 }

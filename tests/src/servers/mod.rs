@@ -12,6 +12,7 @@ mod dante;
 mod dropbear;
 pub mod fixed;
 mod haproxy;
+mod hostile;
 mod instance;
 mod microsocks;
 mod nginx;
@@ -32,6 +33,7 @@ pub use apache::Apache;
 pub use dante::Dante;
 pub use dropbear::Dropbear;
 pub use haproxy::{Front, Haproxy};
+pub use hostile::{Hostile, TOKEN};
 pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
@@ -65,11 +67,13 @@ pub enum Kind {
     Dropbear,
     /// [`Agent`].
     Agent,
+    /// [`Hostile`].
+    Hostile,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
@@ -86,6 +90,7 @@ impl Kind {
         Self::Ssh(Sshd::TwoFactor),
         Self::Dropbear,
         Self::Agent,
+        Self::Hostile,
     ];
 
     /// Its name on command lines.
@@ -101,6 +106,7 @@ impl Kind {
             Self::Ssh(sshd) => sshd.name(),
             Self::Dropbear => "dropbear",
             Self::Agent => "ssh-agent",
+            Self::Hostile => "ssh-hostile",
         }
     }
 
@@ -150,6 +156,7 @@ pub struct Running {
     ssh: Vec<Ssh>,
     dropbear: Option<Dropbear>,
     agent: Option<Agent>,
+    hostile: Option<Hostile>,
 }
 
 impl Running {
@@ -245,6 +252,14 @@ impl Running {
         self.agent.as_ref().expect("started with \"ssh-agent\"")
     }
 
+    /// The lying SSH server among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn hostile(&self) -> &Hostile {
+        self.hostile.as_ref().expect("started with \"ssh-hostile\"")
+    }
+
     fn add(&mut self, kind: Kind) -> io::Result<()> {
         match kind {
             Kind::Nginx => self.nginx = Some(again_if_taken(Nginx::start)?),
@@ -262,6 +277,7 @@ impl Running {
             Kind::Ssh(sshd) => self.ssh.push(again_if_taken(|| Ssh::start(sshd))?),
             Kind::Dropbear => self.dropbear = Some(again_if_taken(Dropbear::start)?),
             Kind::Agent => self.agent = Some(Agent::start()?),
+            Kind::Hostile => self.hostile = Some(again_if_taken(Hostile::start)?),
         }
         Ok(())
     }

@@ -7,8 +7,11 @@
     reason = "tests own processes, threads and files"
 )]
 
+mod commands;
+mod exec;
 mod folder;
 mod process;
+mod scp;
 mod sftp;
 #[path = "../../../crates/ssh/tests/stand/mod.rs"]
 mod stand;

@@ -7,6 +7,7 @@
 )]
 
 mod abandoned;
+mod hostile;
 mod proxies;
 mod shells;
 mod ssh;

@@ -30,26 +30,13 @@ use line::{Entry, Marker};
 
 use crate::wire::algorithm;
 
+pub use crate::place::Place;
+
 pub use authority::{BadCertificate, is_certificate};
 pub use policy::{HostKeyRules, Learned, NewHost, Pins, Policy};
 
 /// SSH's port (RFC 4253 section 4): names at it stand in files without their port.
 const PORT: u16 = 22;
-
-/// Where a line is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file's name, as it was given.
-    pub file: Arc<str>,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl core::fmt::Display for Place {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
 
 /// What the files say about a host's key.
 #[derive(Clone, Debug, PartialEq, Eq)]

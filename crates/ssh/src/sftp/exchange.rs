@@ -1,12 +1,17 @@
 //! The exchange: one session, and its jobs one after the other.
 
+use std::collections::VecDeque;
+
 use sockless_core::{Cx, Exchange, Fault, Top, Turn};
 
+use super::command::Command;
+use super::commanding::Commanding;
 use super::desk::{Desk, Pending, Reply, Step, Ticket};
 use super::get::{Get, Getting};
 use super::job::Job;
 use super::list::{List, Listing};
 use super::put::{Put, Putting};
+use super::quote::Quote;
 use super::replies::{Incoming, Replies};
 use super::server::{Extension, Server};
 use super::wire::{self, Fields, Packet, Status, malformed};
@@ -14,14 +19,21 @@ use crate::channel::Channel;
 
 /// A session of sftp: what to do in it, as an [`Exchange`] on the SSH layer.
 pub struct Sftp {
-    job: Box<dyn Job>,
-    channel: Channel,
+    /// The one at work is in front.
+    jobs: VecDeque<Box<dyn Job>>,
+    session: Session,
     replies: Replies,
-    pending: Pending,
-    server: Server,
     stage: Stage,
     /// The data that is coming in.
     data: Option<Ticket>,
+}
+
+/// What belongs to the channel rather than to a job.
+#[derive(Default)]
+struct Session {
+    channel: Channel,
+    pending: Pending,
+    server: Server,
 }
 
 /// Where the session stands.
@@ -53,51 +65,49 @@ impl Sftp {
         Self::new(Box::new(Listing::new(job)))
     }
 
+    /// Carries commands out, one after the other, up to the first that fails.
+    pub fn commands(commands: impl IntoIterator<Item = Command>) -> Self {
+        let commands = commands.into_iter().map(Quote::from);
+        Self::new(Box::new(Commanding::new(commands, false)))
+    }
+
+    /// Carries these out first; the transfer begins if none fails, but for those that may.
+    #[must_use]
+    pub fn before(mut self, quotes: impl IntoIterator<Item = Quote>) -> Self {
+        self.jobs
+            .push_front(Box::new(Commanding::new(quotes, true)));
+        self
+    }
+
+    /// Carries these out after a transfer that was a success.
+    #[must_use]
+    pub fn after(mut self, quotes: impl IntoIterator<Item = Quote>) -> Self {
+        self.jobs.push_back(Box::new(Commanding::new(quotes, true)));
+        self
+    }
+
     fn new(job: Box<dyn Job>) -> Self {
         Self {
-            job,
-            channel: Channel::default(),
+            jobs: VecDeque::from([job]),
+            session: Session::default(),
             replies: Replies::default(),
-            pending: Pending::default(),
-            server: Server::default(),
             stage: Stage::New,
             data: None,
         }
     }
 
-    /// What a job works with.
-    fn desk<'a, 'cx>(
-        (channel, pending, server): (&'a Channel, &'a mut Pending, &'a Server),
-        top: &'a mut Top<'_>,
-        cx: &'a mut Cx<'cx>,
-    ) -> Desk<'a, 'cx> {
-        Desk {
-            channel,
-            pending,
-            server,
-            to_peer: top.to_peer,
-            events: top.events,
-            body: top.body,
-            cx,
-        }
-    }
-
     fn hear(&mut self, top: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<(), Fault> {
         loop {
-            if self.job.tells() && top.events.room() == 0 {
+            let job = self.jobs.front();
+            if job.is_some_and(|job| job.tells()) && top.events.room() == 0 {
                 return Ok(());
             }
-            let room = match self.data {
-                Some(ticket) => {
-                    let parts = (&self.channel, &mut self.pending, &self.server);
-                    self.job.room(ticket, &Self::desk(parts, top, cx))
-                }
-                None => 0,
+            let room = match (self.data, job) {
+                (Some(ticket), Some(job)) => job.room(ticket, top.events),
+                _ => 0,
             };
-            let heard = self
-                .replies
-                .next(&mut self.channel, top.from_peer, room, cx)?;
-            match heard {
+            let channel = &mut self.session.channel;
+            match self.replies.next(channel, top.from_peer, room, cx)? {
                 None => return Ok(()),
                 Some(incoming) => self.take(incoming, top, cx)?,
             }
@@ -110,83 +120,117 @@ impl Sftp {
         top: &mut Top<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(), Fault> {
-        let parts = (&self.channel, &mut self.pending, &self.server);
-        match incoming {
-            Incoming::Opened(greeting) if greeting.is_empty() => {
+        let Some(job) = self.jobs.front_mut() else {
+            return Err(malformed("more than what was asked for"));
+        };
+        match (incoming, self.data) {
+            (Incoming::Opened(greeting), _) if greeting.is_empty() => {
                 // The length, INIT, and the version.
                 let init = [0, 0, 0, 5, wire::INIT, 0, 0, 0, 3];
-                self.channel.say(top.to_peer, &init, cx);
+                self.session.channel.say(top.to_peer, &init, cx);
                 self.stage = Stage::Greeting;
             }
-            Incoming::Opened(greeting) => {
-                self.server = Server::remembered(&greeting)?;
+            (Incoming::Opened(greeting), _) => {
+                self.session.server = Server::remembered(&greeting)?;
                 self.stage = Stage::Ready;
             }
-            Incoming::Packet(kind, id, body) => self.packet(kind, id, &body, top, cx)?,
-            Incoming::DataBegins(id, len) => {
-                let ticket = self.pending.take(id)?;
-                self.job.data_begins(ticket, len)?;
+            (Incoming::Packet(kind, id, body), _) if self.stage == Stage::Greeting => {
+                self.greeted(kind, id, &body, top, cx)?;
+            }
+            (Incoming::Packet(kind, id, body), _) => {
+                let reply = reply(kind, body)?;
+                let ticket = self.session.pending.take(id)?;
+                if ticket.step == Step::Limits {
+                    return self.session.limited(reply);
+                }
+                job.reply(ticket, reply, &mut self.session.desk(top, cx))?;
+            }
+            (Incoming::DataBegins(id, len), _) => {
+                let ticket = self.session.pending.take(id)?;
+                job.data_begins(ticket, len)?;
                 self.data = Some(ticket);
             }
-            Incoming::Data(piece) => {
-                if let Some(ticket) = self.data {
-                    self.job
-                        .data(ticket, piece, &mut Self::desk(parts, top, cx));
-                }
+            (Incoming::Data(piece), Some(ticket)) => {
+                job.data(ticket, piece, &mut self.session.desk(top, cx));
             }
-            Incoming::DataEnds => {
-                if let Some(ticket) = self.data.take() {
-                    self.job.data_ends(ticket, &mut Self::desk(parts, top, cx));
-                }
+            (Incoming::DataEnds, Some(ticket)) => {
+                self.data = None;
+                job.data_ends(ticket, &mut self.session.desk(top, cx));
             }
+            (Incoming::Data(_) | Incoming::DataEnds, None) => {}
         }
         Ok(())
     }
 
-    fn packet(
+    /// The first packet: from here on there are ids.
+    fn greeted(
         &mut self,
         kind: u8,
-        id: u32,
+        version: u32,
         body: &[u8],
         top: &mut Top<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(), Fault> {
-        if self.stage == Stage::Greeting {
-            if kind != wire::VERSION {
-                return Err(malformed(format!(
-                    "a packet of kind {kind} before the version"
-                )));
-            }
-            self.server = Server::greeted(id, body)?;
-            self.stage = Stage::Ready;
-            if self.server.has(Extension::Limits) {
-                let parts = (&self.channel, &mut self.pending, &self.server);
-                let packet = Packet::extended(Extension::Limits.name());
-                Self::desk(parts, top, cx).send(packet, Step::Limits.ticket());
-            }
-            return Ok(());
+        if kind != wire::VERSION {
+            let what = format!("a packet of kind {kind} before the version");
+            return Err(malformed(what));
         }
-        let mut fields = Fields::new(body);
-        let reply = match kind {
-            wire::STATUS => Reply::Status(Status::read(&mut fields)?),
-            wire::HANDLE => Reply::Handle(handle(&mut fields)?),
-            wire::ATTRS => Reply::Attributes(fields.attributes()?),
-            wire::NAME => Reply::Names(body.to_vec()),
-            wire::EXTENDED_REPLY => Reply::Extended(body.to_vec()),
-            kind => return Err(malformed(format!("a packet of kind {kind}"))),
-        };
-        let ticket = self.pending.take(id)?;
-        if ticket.step == Step::Limits {
-            // A server that refuses to tell has none.
-            return match reply {
-                Reply::Extended(body) => self.server.limited(&mut Fields::new(&body)),
-                reply => reply.status().map(drop),
-            };
+        self.session.server = Server::greeted(version, body)?;
+        self.stage = Stage::Ready;
+        if self.session.server.has(Extension::Limits) {
+            let packet = Packet::extended(Extension::Limits.name());
+            let ticket = Step::Limits.ticket();
+            self.session.desk(top, cx).send(packet, ticket);
         }
-        let parts = (&self.channel, &mut self.pending, &self.server);
-        self.job
-            .reply(ticket, reply, &mut Self::desk(parts, top, cx))
+        Ok(())
     }
+
+    /// Lets the jobs go on; whether all are done.
+    fn work(&mut self, top: &mut Top<'_>, cx: &mut Cx<'_>) -> Result<bool, Fault> {
+        while let Some(job) = self.jobs.front_mut() {
+            job.advance(&mut self.session.desk(top, cx))?;
+            let owed = self.session.pending.owed() > 0 || self.data.is_some();
+            if !job.is_done() || owed {
+                return Ok(false);
+            }
+            self.jobs.pop_front();
+        }
+        Ok(true)
+    }
+}
+
+impl Session {
+    fn desk<'a, 'cx>(&'a mut self, top: &'a mut Top<'_>, cx: &'a mut Cx<'cx>) -> Desk<'a, 'cx> {
+        Desk {
+            channel: &self.channel,
+            pending: &mut self.pending,
+            server: &self.server,
+            to_peer: top.to_peer,
+            events: top.events,
+            body: top.body,
+            cx,
+        }
+    }
+
+    /// The answer about limits; a server that refuses to tell has none.
+    fn limited(&mut self, reply: Reply) -> Result<(), Fault> {
+        match reply {
+            Reply::Extended(body) => self.server.limited(&mut Fields::new(&body)),
+            reply => reply.status().map(drop),
+        }
+    }
+}
+
+fn reply(kind: u8, body: Vec<u8>) -> Result<Reply, Fault> {
+    let mut fields = Fields::new(&body);
+    Ok(match kind {
+        wire::STATUS => Reply::Status(Status::read(&mut fields)?),
+        wire::HANDLE => Reply::Handle(handle(&mut fields)?),
+        wire::ATTRS => Reply::Attributes(fields.attributes()?),
+        wire::NAME => Reply::Names(body),
+        wire::EXTENDED_REPLY => Reply::Extended(body),
+        kind => return Err(malformed(format!("a packet of kind {kind}"))),
+    })
 }
 
 fn handle(fields: &mut Fields<'_>) -> Result<Vec<u8>, Fault> {
@@ -203,8 +247,15 @@ impl Exchange for Sftp {
     }
 
     fn pump(&mut self, mut top: Top<'_>, cx: &mut Cx<'_>) -> Result<Turn, Fault> {
+        let moved = |top: &Top<'_>| {
+            (
+                top.from_peer.moved(),
+                top.to_peer.moved(),
+                top.events.room(),
+            )
+        };
         if self.stage == Stage::New {
-            self.channel.subsystem(top.to_peer, b"sftp", cx);
+            self.session.channel.subsystem(top.to_peer, b"sftp", cx);
             self.stage = Stage::Asked;
         }
         loop {
@@ -212,35 +263,38 @@ impl Exchange for Sftp {
             if self.stage != Stage::Ready {
                 return Ok(Turn::Blocked);
             }
-            let before = (
-                top.from_peer.moved(),
-                top.to_peer.moved(),
-                top.events.room(),
-            );
-            let parts = (&self.channel, &mut self.pending, &self.server);
-            self.job.advance(&mut Self::desk(parts, &mut top, cx))?;
-            if self.job.is_done() && self.pending.owed() == 0 {
-                self.channel.park(top.to_peer, &self.server.greeting(), cx);
+            let before = moved(&top);
+            if self.work(&mut top, cx)? {
+                let greeting = self.session.server.greeting();
+                self.session.channel.park(top.to_peer, &greeting, cx);
                 return Ok(Turn::Finished { reusable: true });
             }
-            if before
-                == (
-                    top.from_peer.moved(),
-                    top.to_peer.moved(),
-                    top.events.room(),
-                )
-            {
+            if moved(&top) == before {
                 return Ok(Turn::Blocked);
             }
         }
     }
 
+    /// Before the channel is open, no job has begun.
     fn restart(&mut self, _reused: bool) -> bool {
-        self.stage == Stage::New
+        let can = matches!(self.stage, Stage::New | Stage::Asked);
+        if can {
+            (self.session, self.replies) = (Session::default(), Replies::default());
+            self.stage = Stage::New;
+        }
+        can
     }
 
     fn expects(&self) -> u64 {
-        self.job.expects()
+        self.jobs.front().map_or(0, |job| job.expects())
+    }
+
+    fn missing(&self) -> Option<Fault> {
+        self.jobs.front()?.missing()
+    }
+
+    fn awaits_answer(&self) -> bool {
+        matches!(self.stage, Stage::Asked | Stage::Greeting)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One file from the server.
 
-use sockless_core::{Attributes, Buf, Culprit, Entry, EntryKind, Event, Fault, Reason};
+use sockless_core::{Attributes, Buf, Culprit, Entry, EntryKind, Event, Events, Fault, Reason};
 
 use super::desk::{Desk, Reply, Step, Ticket};
 use super::job::Job;
@@ -296,10 +296,10 @@ impl Job for Getting {
         }
     }
 
-    fn room(&self, ticket: Ticket, desk: &Desk<'_, '_>) -> usize {
+    fn room(&self, ticket: Ticket, events: &Events) -> usize {
         match (ticket.step, &self.state) {
             (Step::Chunk(number), State::Reading { reading, .. }) if reading.is_first(number) => {
-                desk.events.room()
+                events.room()
             }
             _ => usize::MAX,
         }
@@ -338,5 +338,13 @@ impl Job for Getting {
             State::Reading { reading, .. } => reading.expects(),
             _ => 0,
         }
+    }
+
+    fn missing(&self) -> Option<Fault> {
+        let State::Reading { reading, size, .. } = &self.state else {
+            return None;
+        };
+        let what = format!("{} bytes of {} are there", reading.at(), (*size)?);
+        Some(Fault::misbehaved(Reason::PartialBody, what).remedy("resume it"))
     }
 }

@@ -1,6 +1,6 @@
 //! What a session does, one job after the other.
 
-use sockless_core::{Buf, Fault};
+use sockless_core::{Buf, Events, Fault};
 
 use super::desk::{Desk, Reply, Ticket};
 
@@ -22,8 +22,8 @@ pub(super) trait Job: Send {
     }
 
     /// How much of it may be taken now.
-    fn room(&self, _ticket: Ticket, desk: &Desk<'_, '_>) -> usize {
-        desk.events.room()
+    fn room(&self, _ticket: Ticket, events: &Events) -> usize {
+        events.room()
     }
 
     /// A piece of it.
@@ -43,5 +43,10 @@ pub(super) trait Job: Send {
     /// Bytes of data that are sure to come.
     fn expects(&self) -> u64 {
         0
+    }
+
+    /// What is missing if the stream ends now, where that is known.
+    fn missing(&self) -> Option<Fault> {
+        None
     }
 }

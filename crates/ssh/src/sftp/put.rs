@@ -7,8 +7,8 @@ use super::job::Job;
 use super::server::Extension;
 use super::window::{Flight, Window};
 use super::wire::{
-    CLOSE, CREATE, FOR_WRITING, FSETSTAT, MKDIR, OPEN, Packet, REMOVE, RENAME, STAT, Status,
-    TRUNCATE, WRITE,
+    CLOSE, CREATE, FOR_WRITING, FSETSTAT, MKDIR, OPEN, Packet, REMOVE, STAT, Status, TRUNCATE,
+    WRITE,
 };
 use crate::escape::Escaped;
 

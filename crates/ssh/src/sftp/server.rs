@@ -6,7 +6,7 @@ use super::wire::{Fields, malformed};
 
 /// The extensions that are used (OpenSSH's PROTOCOL, sections 4.2 to 4.10); all in their first version
 /// but those whose name has another one beside it.
-const EXTENSIONS: [(&[u8], &[u8]); 9] = [
+const EXTENSIONS: [(&[u8], &[u8]); 8] = [
     (b"posix-rename@openssh.com", b"1"),
     (b"statvfs@openssh.com", b"2"),
     (b"hardlink@openssh.com", b"1"),
@@ -15,7 +15,6 @@ const EXTENSIONS: [(&[u8], &[u8]); 9] = [
     (b"limits@openssh.com", b"1"),
     (b"expand-path@openssh.com", b"1"),
     (b"copy-data", b"1"),
-    (b"home-directory", b"1"),
 ];
 
 /// An extension, as its place in the list above.
@@ -30,7 +29,6 @@ pub(super) enum Extension {
     Limits,
     ExpandPath,
     CopyData,
-    HomeDirectory,
 }
 
 impl Extension {

@@ -4,11 +4,16 @@
 //! agent that only the engine reaches: then they ask through `Cx::ask`, say so, and are called
 //! again in later pumps until they have the answer.
 
+mod interactive;
+mod steps;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sockless_core::{Cx, Fault, SecurityProvider};
 use zeroize::Zeroizing;
+
+pub(crate) use steps::Login;
 
 /// Decides which host keys are trusted.
 pub trait HostKeys: Send + Sync {
@@ -53,6 +58,48 @@ pub struct Credentials {
     /// The methods that may be used, in order; empty: OpenSSH's (`gssapi-with-mic`, `publickey`,
     /// `keyboard-interactive`, `password`).
     pub methods: Vec<String>,
+}
+
+impl Credentials {
+    /// That user, without anything to show for it: some peers let everybody in.
+    pub fn new(user: impl Into<String>) -> Self {
+        Self {
+            user: user.into(),
+            keys: None,
+            password: None,
+            security: None,
+            ask: false,
+            methods: Vec::new(),
+        }
+    }
+
+    /// With a password.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Zeroizing::new(password.into()));
+        self
+    }
+
+    /// With keys.
+    #[must_use]
+    pub fn keys(mut self, keys: Arc<dyn Keys>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The application is asked for what is missing.
+    #[must_use]
+    pub fn ask(mut self) -> Self {
+        self.ask = true;
+        self
+    }
+
+    /// Only these methods, in this order.
+    #[must_use]
+    pub fn methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
 }
 
 /// Keys that a connection may offer.
