@@ -1,5 +1,7 @@
 //! The clients, each in a process of its own: what they are given and who they are.
 
+#[cfg(feature = "drivers")]
+mod awaited;
 mod bare;
 #[cfg(feature = "openssl")]
 mod bare_openssl;
@@ -106,6 +108,10 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
     let task = Task::parse(words);
     let figures = match client {
         "uring" | "blocking" => ours::run(client, work, &task),
+        #[cfg(feature = "drivers")]
+        "tokio" | "compio" | "aio" => ours::run(client, work, &task),
+        #[cfg(feature = "drivers")]
+        "client" => awaited::run(work, &task),
         #[cfg(feature = "openssl")]
         "uring-openssl" => ours::run(client, work, &task),
         "scripted" => scripted::run(&task),

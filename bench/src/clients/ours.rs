@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
+#[cfg(feature = "drivers")]
+use sockless::drivers;
 use sockless::drivers::{Blocking, Uring};
 use sockless::tls::{self, Backend, Roots};
 use sockless::{Config, Driver, Event, Proxy, Request, Session};
@@ -18,6 +20,12 @@ const BATCH: usize = 250;
 pub(super) fn run(client: &str, work: &str, task: &Task) -> io::Result<Figures> {
     let mut driver: Box<dyn Driver> = match client {
         "blocking" => Box::new(Blocking::new()?),
+        #[cfg(feature = "drivers")]
+        "tokio" => Box::new(drivers::TokioAlone::new()?),
+        #[cfg(feature = "drivers")]
+        "compio" => Box::new(drivers::Compio::new()?),
+        #[cfg(feature = "drivers")]
+        "aio" => Box::new(drivers::Aio::new()?),
         _ => Box::new(Uring::new()?),
     };
     let driver = driver.as_mut();
@@ -40,7 +48,7 @@ pub(super) fn run(client: &str, work: &str, task: &Task) -> io::Result<Figures> 
     }
 }
 
-fn session(task: &Task, backend: Backend, resumption: usize) -> io::Result<Session> {
+pub(super) fn session(task: &Task, backend: Backend, resumption: usize) -> io::Result<Session> {
     let mut config = Config::default();
     config.limits.connections = task.connections.max(1);
     config.limits.idle_connections = task.connections.max(1);
@@ -68,7 +76,7 @@ fn roots(pem: &Path) -> io::Result<Roots> {
     Ok(roots)
 }
 
-fn request(task: &Task) -> io::Result<Request> {
+pub(super) fn request(task: &Task) -> io::Result<Request> {
     let request = Request::get(&task.url).map_err(io::Error::other)?;
     if task.proxy.is_empty() {
         return Ok(request);

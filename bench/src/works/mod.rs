@@ -1,6 +1,7 @@
 //! The benchmarks: what each client is asked to do, and where the bars are.
 
 mod download;
+mod drivers;
 mod engine;
 mod handshakes;
 mod idle;
@@ -28,6 +29,7 @@ pub const ALL: &[(&str, Work)] = &[
     ("openssl", openssl::run),
     ("tunnel", tunnel::run),
     ("small", small::run),
+    ("drivers", drivers::run),
     ("instructions", instructions::run),
     ("handshakes", handshakes::run),
     ("idle", idle::run),

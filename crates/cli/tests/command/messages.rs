@@ -184,6 +184,14 @@ fn where_io_uring_is_refused_plain_sockets_do() {
     assert!(ran.err.contains("uring cannot be used"), "{}", ran.err);
 }
 
+#[cfg(all(feature = "driver-compio", target_os = "linux"))]
+#[test]
+fn compio_has_another_engine_where_io_uring_is_refused() {
+    let peer = Peer::saying(&ok(b"by epoll"));
+    let ran = without_uring(&["-sS", "--driver", "compio", &peer.url("/")]).ok();
+    assert_eq!((ran.text(), ran.err.as_str()), ("by epoll", ""));
+}
+
 #[cfg(all(feature = "demo", target_os = "linux"))]
 #[test]
 fn the_demo_says_which_engine_it_had_to_take() {
