@@ -9,6 +9,7 @@
 
 mod commands;
 mod exec;
+mod faults;
 mod folder;
 mod process;
 mod scp;
