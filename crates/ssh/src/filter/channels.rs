@@ -73,8 +73,8 @@ impl Channels {
         cx: &mut Cx<'_>,
     ) {
         loop {
-            while self.waiting < WAITING {
-                let most = WAITING - self.waiting;
+            loop {
+                let most = budget.min(WAITING).saturating_sub(self.waiting);
                 let Some(message) = self.reader.next(app_out, most, cx) else {
                     break;
                 };
@@ -210,7 +210,7 @@ impl Channels {
         event: Event,
         app_in: &mut Pipe,
         backend: &mut dyn Backend,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
     ) {
         let (number, kind, payload) = match event {
             Event::Opened(number) => (number, Kind::Opened, Buf::with_capacity(0)),

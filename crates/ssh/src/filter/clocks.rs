@@ -36,7 +36,7 @@ impl Clocks {
         heard: bool,
         done: bool,
         backend: &mut dyn Backend,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
     ) -> Result<(), Fault> {
         if !done {
             return Ok(());

@@ -172,7 +172,7 @@ impl Ssh {
 
 impl Above {
     /// The connection has broken. A tunnel whose other end has said all does not mind.
-    fn failed(&self, fault: Fault, app_in: &mut Pipe) -> Result<(), Fault> {
+    fn failed(&self, fault: Fault, app_in: &Pipe) -> Result<(), Fault> {
         match self {
             Self::Tunnel(_) if app_in.is_finished() => Ok(()),
             _ => Err(fault),

@@ -49,7 +49,7 @@ impl Tunnel {
         app_out: &mut Pipe,
         mut budget: usize,
         backend: &mut dyn Backend,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
     ) {
         match self.stage {
             Stage::Closed => {

@@ -399,7 +399,7 @@ impl Login {
             self.port,
             fingerprint::sha256(key)
         );
-        Fault::new(Culprit::Policy, Reason::Certificate, what)
+        Fault::new(Culprit::Policy, Reason::HostKey, what)
             .remedy("compare the fingerprint with the host's own, and make the key known")
     }
 

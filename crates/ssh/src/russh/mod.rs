@@ -116,7 +116,7 @@ impl Russh {
     }
 
     /// Gives the session what has arrived, as far as what it makes of it may wait.
-    fn feed(&mut self, net_in: &mut Pipe) -> bool {
+    fn feed(&self, net_in: &mut Pipe) -> bool {
         let mut state = self.shared.lock();
         let mut fed = false;
         while state.incoming.len() < GULP

@@ -13,7 +13,7 @@ use sockless_ssh::{Config, Ssh};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::Certificate;
 
-use crate::server::{Manner, Server, host_key};
+use super::server::{Manner, Server, host_key};
 
 /// Trusts one key.
 pub(crate) struct Known(pub(crate) Vec<u8>);
