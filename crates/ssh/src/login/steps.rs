@@ -438,7 +438,12 @@ impl Login {
             true => Reason::Handshake,
             false => Reason::Authentication,
         };
-        Fault::new(Culprit::Policy, reason, what)
+        let fault = Fault::new(Culprit::Policy, reason, what);
+        // What servers say when MaxAuthTries is reached; OpenSSH counts every key.
+        match text.contains("Too many authentication") {
+            true => fault.remedy("offer fewer keys: the right one, and none of the agent's others"),
+            false => fault,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod channels;
 mod conformance;
+mod keys;
 mod login;
 mod server;
 mod world;
