@@ -93,6 +93,24 @@ fn async_get_runs_on_a_bare_executor() {
 }
 
 #[test]
+fn each_runtime_carries_transfers() {
+    let nginx = servers::shared();
+    for name in ["tokio_get", "compio_get", "smol_get"] {
+        let mut command = Command::new(example(name));
+        let text = output(command.arg(nginx.https_url("/1m")).arg(nginx.ca_pem()));
+        assert!(text.contains("1048576 bytes"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn tokio_drops_a_transfer_that_takes_too_long() {
+    let nginx = servers::shared();
+    let text = output(Command::new(example("tokio_get")).arg(nginx.http_url("/64m")));
+    assert_eq!(text.matches("67108864 bytes").count(), 4, "{text}");
+    assert!(text.contains("in no time: nothing"), "{text}");
+}
+
+#[test]
 fn own_loop_makes_every_socket_call_itself() {
     let nginx = servers::shared();
     let url = nginx.https_url("/1m").replace("localhost", "127.0.0.1");

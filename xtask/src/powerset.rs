@@ -17,7 +17,7 @@ pub(crate) fn run() -> Outcome {
         let path = root().join("crates").join(folder).join("Cargo.toml");
         let manifest = std::fs::read_to_string(&path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
-        for features in combinations(&features(&manifest)) {
+        for features in combinations(&grouped(&features(&manifest))) {
             println!(
                 "== {package}: {}",
                 if features.is_empty() {
@@ -53,14 +53,30 @@ fn features(manifest: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Features that only switch another crate's on go together: that crate's own combinations
+/// are checked with it.
+fn grouped(features: &[&str]) -> Vec<String> {
+    let (passed, own): (Vec<&str>, Vec<&str>) = features
+        .iter()
+        .partition(|name| name.starts_with("driver-"));
+    let mut groups: Vec<String> = own.into_iter().map(str::to_owned).collect();
+    if !passed.is_empty() {
+        groups.push(passed.join(","));
+    }
+    groups
+}
+
 /// Every subset, separated by commas as cargo wants them.
-fn combinations(features: &[&str]) -> Vec<String> {
+fn combinations(features: &[String]) -> Vec<String> {
     let chosen = |set: u32| {
         let picked = features
             .iter()
             .enumerate()
             .filter(|(bit, _)| set >> bit & 1 == 1);
-        picked.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+        picked
+            .map(|(_, name)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(",")
     };
     (0..1 << features.len()).map(chosen).collect()
 }
@@ -78,6 +94,9 @@ mod tests {
 
     #[test]
     fn combinations_are_all_subsets() {
-        assert_eq!(combinations(&["a", "b"]), ["", "a", "b", "a,b"]);
+        let features = grouped(&["a", "driver-x", "driver-y"]);
+        assert_eq!(features, ["a", "driver-x,driver-y"]);
+        let all = ["", "a", "driver-x,driver-y", "a,driver-x,driver-y"];
+        assert_eq!(combinations(&features), all);
     }
 }

@@ -25,6 +25,7 @@ const IO_CRATES: &[&str] = &[
     "async-io",
     "async-std",
     "compio",
+    "compio-driver",
     "curl",
     "hyper-util",
     "io-uring",

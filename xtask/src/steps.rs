@@ -85,7 +85,7 @@ fn fuzz_targets() -> Outcome {
     run_command(check.env("CARGO_TARGET_DIR", target()))
 }
 
-/// With both TLS backends: the matrix has cells for each.
+/// With both TLS backends and all drivers: the matrix has cells for each.
 fn release() -> Outcome {
     run_command(&mut cargo(&[
         "build",
@@ -93,7 +93,7 @@ fn release() -> Outcome {
         "-p",
         "sockless-cli",
         "--features",
-        "tls-openssl",
+        "tls-openssl,driver-tokio,driver-compio,driver-aio",
     ]))
 }
 

@@ -8,6 +8,7 @@ mod instructions;
 mod oneshot;
 mod openssl;
 mod small;
+mod ssh;
 mod tunnel;
 
 use std::fs::File;
@@ -32,6 +33,7 @@ pub const ALL: &[(&str, Work)] = &[
     ("idle", idle::run),
     ("engine", engine::run),
     ("oneshot", oneshot::run),
+    ("ssh", ssh::run),
 ];
 
 /// The file that is downloaded, in bytes.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod proxy;
+mod ssh;
 mod tls;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 pub(crate) use auth::AuthArgs;
 pub(crate) use proxy::ProxyArgs;
+pub(crate) use ssh::SshArgs;
 pub(crate) use tls::TlsArgs;
 
 /// One group of options with its URLs; `--next` begins another one.
@@ -44,6 +46,8 @@ pub(crate) struct Args {
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) ssh: SshArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
@@ -175,7 +179,7 @@ pub(crate) struct RequestArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectionArgs {
-    /// What carries the operations out: uring or blocking
+    /// What carries the operations out: uring, blocking, tokio, compio or aio
     #[arg(long, value_name = "NAME")]
     pub(crate) driver: Option<String>,
     /// The whole transfer, at most

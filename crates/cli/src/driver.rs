@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sockless::drivers::{Blocking, Wakeable};
+use sockless::drivers::{self, Wakeable};
 
 use crate::report::{Failure, code};
 
@@ -12,69 +12,73 @@ pub(crate) struct Chosen {
     pub(crate) instead: Option<String>,
 }
 
+/// How a driver is made.
+type Make = fn() -> io::Result<Box<dyn Wakeable>>;
+
+/// The drivers of this build; the first one that can be used is the default.
+const DRIVERS: &[(&str, Make)] = &[
+    #[cfg(target_os = "linux")]
+    ("uring", || Ok(Box::new(drivers::Uring::new()?))),
+    ("blocking", || Ok(Box::new(drivers::Blocking::new()?))),
+    #[cfg(feature = "driver-tokio")]
+    ("tokio", || Ok(Box::new(drivers::TokioAlone::new()?))),
+    #[cfg(feature = "driver-compio")]
+    ("compio", || Ok(Box::new(drivers::Compio::new()?))),
+    #[cfg(feature = "driver-aio")]
+    ("aio", || Ok(Box::new(drivers::Aio::new()?))),
+];
+
+/// Those that a build may have.
+const FEATURES: &[&str] = &["tokio", "compio", "aio"];
+
 /// The driver of that name; without one, io_uring where the system allows it.
 ///
 /// # Errors
 /// Exit code 2: no such driver, or it was asked for by name and cannot be used.
 pub(crate) fn choose(name: Option<&str>) -> Result<Chosen, Failure> {
-    let failed = |name: &str, error: io::Error| {
+    let failed = |name: &str, error: &io::Error| {
         Failure::new(
             code::USAGE,
             format!("driver: {name} cannot be used: {error}"),
         )
     };
-    match name {
-        Some("uring") => {
-            let driver = uring().map_err(|error| failed("uring", error))?;
-            Ok(Chosen {
-                driver,
-                instead: None,
-            })
-        }
-        Some("blocking") => {
-            let driver = blocking().map_err(|error| failed("blocking", error))?;
-            Ok(Chosen {
-                driver,
-                instead: None,
-            })
-        }
-        Some(other) => Err(Failure::usage(format!(
-            "--driver {other}: it is uring or blocking"
-        ))),
-        None => match uring() {
-            Ok(driver) => Ok(Chosen {
-                driver,
-                instead: None,
-            }),
-            Err(error) => {
-                let driver = blocking().map_err(|error| failed("blocking", error))?;
-                let instead = Some(format!("using the blocking driver: {error}"));
-                Ok(Chosen { driver, instead })
-            }
-        },
+    if let Some(name) = name {
+        let (_, make) = DRIVERS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| unknown(name))?;
+        let driver = make().map_err(|error| failed(name, &error))?;
+        let instead = None;
+        return Ok(Chosen { driver, instead });
     }
+    let mut instead = None;
+    let mut last = Failure::usage("--driver: this build has none");
+    for (name, make) in DRIVERS {
+        match make() {
+            Ok(driver) => return Ok(Chosen { driver, instead }),
+            Err(error) => {
+                instead = Some(format!("using the blocking driver: {error}"));
+                last = failed(name, &error);
+            }
+        }
+        if *name == "blocking" {
+            break;
+        }
+    }
+    Err(last)
+}
+
+fn unknown(name: &str) -> Failure {
+    if FEATURES.contains(&name) {
+        return Failure::usage(format!(
+            "--driver {name} is not built in; build with the feature driver-{name}"
+        ));
+    }
+    Failure::usage(format!("--driver {name}: it is one of {}", names()))
 }
 
 /// The drivers of this build, for `--version`.
-pub(crate) const NAMES: &str = if cfg!(target_os = "linux") {
-    "uring blocking"
-} else {
-    "blocking"
-};
-
-#[cfg(target_os = "linux")]
-fn uring() -> io::Result<Box<dyn Wakeable>> {
-    Ok(Box::new(sockless::drivers::Uring::new()?))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn uring() -> io::Result<Box<dyn Wakeable>> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "io_uring is Linux's",
-    ))
-}
-
-fn blocking() -> io::Result<Box<dyn Wakeable>> {
-    Ok(Box::new(Blocking::new()?))
+pub(crate) fn names() -> String {
+    let names: Vec<&str> = DRIVERS.iter().map(|(name, _)| *name).collect();
+    names.join(" ")
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockless::{Auth, Body, Proxies, Redirects, Request, Timeouts};
+use sockless::{Auth, Body, Proxies, Proxy, Redirects, Request, Timeouts};
 
 use crate::args::{Args, ConnectionArgs, DataKind, Target};
 use crate::data;
@@ -16,6 +16,8 @@ use crate::output::Place;
 use crate::proxy;
 use crate::report::{Failure, code};
 use crate::source::{Source, is_stdin};
+#[cfg(feature = "ssh")]
+use crate::ssh;
 
 /// Bodies above this wait for `100 Continue` first, as curl's do.
 const EXPECT_ABOVE: u64 = 1024 * 1024;
@@ -41,7 +43,11 @@ pub(crate) struct Job {
 #[derive(Debug)]
 struct Parties {
     proxies: Proxies,
+    /// On the way to SSH servers.
+    everybodys: Vec<Proxy>,
     netrc: Option<Netrc>,
+    #[cfg(feature = "ssh")]
+    logins: ssh::Logins,
 }
 
 #[derive(Clone, Debug)]
@@ -53,9 +59,18 @@ enum Payload {
 
 /// What one attempt needs.
 pub(crate) struct Attempt {
-    pub(crate) request: Request,
+    pub(crate) what: What,
     /// Where the body comes from, unless it lies in memory.
     pub(crate) source: Option<Source>,
+}
+
+/// What is started.
+pub(crate) enum What {
+    /// A request.
+    Http(Box<Request>),
+    /// Something on an SSH server.
+    #[cfg(feature = "ssh")]
+    Ssh(Box<ssh::Errand>),
 }
 
 /// All jobs of a group of options.
@@ -68,7 +83,10 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
     let has_data = !args.order.data.is_empty();
     let parties = Rc::new(Parties {
         proxies: proxy::proxies(&args, &proxy::environment)?,
+        everybodys: proxy::everybodys(&args, &proxy::environment)?,
         netrc: netrc(&args)?,
+        #[cfg(feature = "ssh")]
+        logins: ssh::Logins::new(&args)?,
     });
     let args = Rc::new(args);
     let memory: Option<Arc<[u8]>> = (has_data && !args.request.get).then(|| data.as_slice().into());
@@ -240,6 +258,42 @@ fn method(args: &Args, payload: &Payload) -> String {
 }
 
 impl Job {
+    /// Whether it is for an SSH server.
+    pub(crate) fn is_ssh(&self) -> bool {
+        let scheme = self.url.split_once("://").map_or("", |(scheme, _)| scheme);
+        ["sftp", "scp"]
+            .iter()
+            .any(|ssh| scheme.eq_ignore_ascii_case(ssh))
+    }
+
+    /// The file to upload.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn upload(&self) -> Option<&Path> {
+        match &self.payload {
+            Payload::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// The proxies on the way to an SSH server.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn proxies_to(&self, host: &str, port: u16) -> &[Proxy] {
+        match self.parties.proxies.except.matches(host, port) {
+            true => &[],
+            false => &self.parties.everybodys,
+        }
+    }
+
+    /// Writes down which SSH servers' keys were accepted.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn store_hosts(&self) -> Result<(), Failure> {
+        #[cfg(feature = "ssh")]
+        self.parties.logins.store()?;
+        Ok(())
+    }
+
     /// Where the download continues, or what was said about it.
     ///
     /// # Errors
@@ -270,6 +324,10 @@ impl Job {
     /// # Errors
     /// The URL, a field or a value cannot be used, or the upload cannot be read.
     pub(crate) fn attempt(&self, offset: u64, notes: bool) -> Result<Attempt, Failure> {
+        #[cfg(feature = "ssh")]
+        if self.is_ssh() {
+            return ssh::attempt(self, &self.parties.logins, offset, notes);
+        }
         let mut fields = Fields::new(&self.args.request)?;
         let of = |error: sockless::Error| Failure::of(&error);
         let mut request = Request::new(&self.method, &self.url).map_err(of)?;
@@ -296,7 +354,8 @@ impl Job {
             request = request.header(&name, value).map_err(of)?;
         }
         let request = self.limits(request, notes)?;
-        Ok(Attempt { request, source })
+        let what = What::Http(Box::new(request));
+        Ok(Attempt { what, source })
     }
 
     fn body(&self, offset: u64, fields: &mut Fields) -> Result<(Body, Option<Source>), Failure> {
@@ -386,7 +445,7 @@ impl Job {
     /// Whether that error is about the name of a proxy.
     pub(crate) fn is_proxy_name(&self, error: &sockless::Error) -> bool {
         let Proxies { http, https, .. } = &self.parties.proxies;
-        let mut hosts = http.iter().chain(https).map(sockless::Proxy::host);
+        let mut hosts = http.iter().chain(https).map(Proxy::host);
         let url = url::Url::parse(&self.url).ok();
         let own = url.as_ref().and_then(url::Url::host_str);
         hosts.any(|host| Some(host) != own && names(error.what(), host))
@@ -453,7 +512,7 @@ fn bound(value: Option<Duration>) -> Option<Duration> {
 }
 
 /// `10`, `10k`, `10M`, `10G`.
-fn size(text: &str) -> Result<u64, Failure> {
+pub(crate) fn size(text: &str) -> Result<u64, Failure> {
     let (number, factor) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
         Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),

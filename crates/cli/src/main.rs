@@ -12,6 +12,7 @@
 )]
 
 mod args;
+mod ask;
 mod config_file;
 mod console;
 mod data;
@@ -29,6 +30,8 @@ mod report;
 mod run;
 mod settings;
 mod source;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod trace;
 mod transfer;
 mod tunnel;
@@ -232,6 +235,13 @@ const BACKENDS: &str = if cfg!(feature = "tls-openssl") {
     "rustls (aws-lc-rs)"
 };
 
+/// The libraries that speak SSH in this build.
+const SSH: &str = match (cfg!(feature = "ssh"), cfg!(feature = "ssh-libssh2")) {
+    (_, true) => "russh libssh2",
+    (true, false) => "russh",
+    (false, false) => "none",
+};
+
 fn print_version() {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -241,14 +251,20 @@ fn print_version() {
     } else {
         ""
     };
+    let ssh = if cfg!(feature = "ssh") {
+        " sftp scp"
+    } else {
+        ""
+    };
     let text = format!(
         "sockless {version} ({arch} {os})\n\
-         Protocols: http https\n\
+         Protocols: http https{ssh}\n\
          Features: brotli gzip deflate parallel{native}{demo}\n\
          TLS: {BACKENDS}\n\
+         SSH: {SSH}\n\
          Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
-        driver::NAMES
+        driver::names()
     );
     // A reader that has left does not want it.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -50,6 +50,22 @@ pub(crate) fn proxies(args: &Args, environment: Environment<'_>) -> Result<Proxi
     Ok(proxies)
 }
 
+/// The proxies for what is no request of HTTP: those of the options, or of the environment for all.
+///
+/// # Errors
+/// As [`proxies`].
+pub(crate) fn everybodys(args: &Args, environment: Environment<'_>) -> Result<Vec<Proxy>, Failure> {
+    let options = &args.proxy;
+    match last_hop(options) {
+        Some(hop) => chain(args, Some(hop)),
+        None if options.preproxy.is_some() => chain(args, None),
+        None => {
+            let all = ["all_proxy", "ALL_PROXY"].into_iter().find_map(environment);
+            all.map_or(Ok(Vec::new()), |text| chain(args, Some(Hop::from(text))))
+        }
+    }
+}
+
 /// The proxy that connects to the server.
 struct Hop {
     text: String,

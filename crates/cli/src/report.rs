@@ -14,9 +14,12 @@ pub(crate) mod code {
     pub(crate) const CONNECT: u8 = 7;
     pub(crate) const HTTP_STATUS: u8 = 22;
     pub(crate) const WRITE: u8 = 23;
+    #[cfg(feature = "ssh")]
+    pub(crate) const QUOTE: u8 = 21;
     pub(crate) const READ: u8 = 26;
     pub(crate) const RANGE: u8 = 33;
     pub(crate) const HANDSHAKE: u8 = 35;
+    pub(crate) const RESUME: u8 = 36;
     pub(crate) const CLIENT_CERTIFICATE: u8 = 58;
     pub(crate) const CA_FILE: u8 = 77;
     pub(crate) const CRL_FILE: u8 = 82;
@@ -142,7 +145,9 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         Reason::BadUrl => 3,
         Reason::Resolve => 6,
         Reason::Connect => 7,
+        Reason::PermissionDenied => 9,
         Reason::PartialBody => 18,
+        Reason::Quote => 21,
         Reason::Upload => 26,
         Reason::ConnectTimeout
         | Reason::HandshakeTimeout
@@ -154,6 +159,7 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         Reason::WrongProtocol if in_tls => 35,
         // curl: "Received HTTP/0.9 when not allowed".
         Reason::WrongProtocol => 1,
+        Reason::BadResume => 36,
         Reason::Cancelled => 42,
         Reason::Misuse => 43,
         Reason::TooManyRedirects => 47,
@@ -172,8 +178,11 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
         | Reason::Receive
         | Reason::HeadTooLarge
         | Reason::TooManyFields => 56,
-        Reason::Certificate => 60,
+        Reason::Certificate | Reason::HostKey => 60,
+        // curl has one number for all that SSH's own layers say.
+        Reason::PinMismatch if error.layer() == "ssh" => 60,
         Reason::PinMismatch => 90,
+        Reason::NotFound => 78,
         Reason::Proxy | Reason::Authentication if in_socks => 97,
         // An origin's 401 is an answer like any other; this is one that cannot be trusted.
         Reason::Authentication if error.layer() != "connect" => 67,

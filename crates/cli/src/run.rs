@@ -168,6 +168,7 @@ impl<'a> Runner<'a> {
             self.console.tracer.info("A kept connection was used");
         }
         let result = transfer.end(outcome, summary);
+        let result = result.and(transfer.job.store_hosts());
         let pause = transfer.retry(&result);
         // A pause that no clock can show never ends.
         let at = pause.and_then(|pause| Some((pause, self.driver.now().checked_add(pause)?)));

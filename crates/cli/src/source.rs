@@ -107,6 +107,43 @@ impl Source {
         Ok(())
     }
 
+    /// Leaves out the first bytes: the other side has them.
+    ///
+    /// # Errors
+    /// Exit code 26; a pipe cannot be continued, and a file may be shorter.
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<(), Failure> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        match self {
+            Self::File {
+                path,
+                file,
+                left: Some(left),
+                ..
+            } => {
+                let Some(rest) = left.checked_sub(bytes) else {
+                    let what = format!(
+                        "input: {} has {left} bytes, and the server has {bytes} already; \
+                         upload it without -C",
+                        path.display()
+                    );
+                    return Err(Failure::new(code::RESUME, what));
+                };
+                *left = rest;
+                let moved = i64::try_from(bytes).map_err(io::Error::other);
+                let moved = moved.and_then(|bytes| file.seek(SeekFrom::Current(bytes)));
+                moved
+                    .map(drop)
+                    .map_err(|error| Failure::read(code::READ, path, &error))
+            }
+            _ => Err(Failure::new(
+                code::RESUME,
+                "input: only a file can be continued; upload it without -C",
+            )),
+        }
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// A read of standard input waits for it, and so does everything else: a pipe that is

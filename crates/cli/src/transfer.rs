@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use sockless::core::Entry;
 use sockless::{Event, Head, Reason, Session, Summary, TransferId};
 
+use crate::ask;
 use crate::console::Console;
-use crate::job::Job;
+use crate::job::{Job, What};
 use crate::output::Output;
 use crate::report::{Failure, code};
 use crate::source::Source;
@@ -79,9 +81,12 @@ impl Transfer {
         let notes = asked || console.tracer.is_on();
         let attempt = self.job.attempt(self.offset, notes)?;
         self.source = attempt.source;
-        session
-            .start(now, attempt.request)
-            .map_err(|error| Failure::of(&error))
+        let started = match attempt.what {
+            What::Http(request) => session.start(now, *request),
+            #[cfg(feature = "ssh")]
+            What::Ssh(errand) => session.ssh(errand.to, errand.client, errand.exchange),
+        };
+        started.map_err(|error| Failure::of(&error))
     }
 
     /// Takes an event in.
@@ -119,6 +124,17 @@ impl Transfer {
             }
             Event::Trailers(fields) => self.show(fields.raw(), console),
             Event::WantBody { .. } => self.feed(session, id, console),
+            Event::Asked(question) => {
+                let answer = ask::at_terminal(&question);
+                // A transfer that has ended meanwhile says so itself.
+                let _ = session.answer(id, question.id, answer);
+                Ok(())
+            }
+            Event::Entry(entry) => self.entry(&entry, console),
+            Event::ResumeAt(offset) => match &mut self.source {
+                Some(source) => source.skip(offset),
+                None => Ok(()),
+            },
             Event::RewindBody => self.source.as_mut().map_or(Ok(()), Source::rewind),
             Event::Note(note) => {
                 // Later it may have left its connection already.
@@ -131,6 +147,16 @@ impl Transfer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The file is there, and its bytes follow.
+    fn entry(&mut self, entry: &Entry, console: &mut Console) -> Result<(), Failure> {
+        let left = entry
+            .attributes
+            .size
+            .map(|size| size.saturating_sub(self.offset));
+        console.progress.expect(left);
+        self.output.open()
     }
 
     /// Remembers why it was ended from here.

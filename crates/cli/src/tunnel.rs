@@ -18,6 +18,7 @@ use sockless::drivers::{Wakeable, Waker};
 use sockless::{Completion, Error, Event, Output, Proxy, Reason, Session, TransferId, TunnelTo};
 
 use crate::args::Args;
+use crate::ask;
 use crate::console::Console;
 use crate::report::{Failure, code};
 use crate::{driver, job, output, proxy, settings, source};
@@ -198,6 +199,11 @@ impl Joint {
             Event::PeerFinished => {
                 self.output = None;
                 close_stdout().map_err(|error| Failure::write("standard output", &error))?;
+            }
+            Event::Asked(question) => {
+                let answer = ask::at_terminal(&question);
+                // A tunnel that has ended meanwhile says so itself.
+                let _ = self.session.answer(self.id, question.id, answer);
             }
             Event::WantBody { .. } => self.wanted = true,
             Event::Note(note) => console.tracer.note(&note),

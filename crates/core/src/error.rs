@@ -12,6 +12,8 @@ pub enum Culprit {
     PeerMisbehaved,
     /// The peer and we have nothing in common: no version, no cipher, no method.
     PeerIncompatible,
+    /// The peer understands, and will not or cannot: no such file, no permission, no space.
+    PeerRefused,
     /// Our own rules refuse it: certificate, host key, redirect limit.
     Policy,
     /// The way there: resolver, network, operating system.
@@ -29,6 +31,7 @@ impl fmt::Display for Culprit {
         f.write_str(match self {
             Self::PeerMisbehaved => "peer misbehaved",
             Self::PeerIncompatible => "peer incompatible",
+            Self::PeerRefused => "refused by the peer",
             Self::Policy => "refused by policy",
             Self::Transport => "transport",
             Self::Limit => "limit",
@@ -64,6 +67,8 @@ pub enum Reason {
     Certificate,
     /// The peer's public key is not one of those that were pinned.
     PinMismatch,
+    /// The peer's host key is unknown, has changed, or is revoked.
+    HostKey,
     /// A proxy will not open the tunnel, or breaks its protocol's rules while it should.
     Proxy,
     /// Credentials are missing or were refused, or no scheme is common.
@@ -115,6 +120,18 @@ pub enum Reason {
     Unsupported,
     /// The request body ended early or cannot be sent again.
     Upload,
+    /// There is no such file or directory at the peer.
+    NotFound,
+    /// The peer does not allow it to this user.
+    PermissionDenied,
+    /// The peer could not do it, and says no more: no space, a file in the way, a bad name.
+    RemoteFailure,
+    /// A transfer cannot go on from there.
+    BadResume,
+    /// A command before or after the transfer failed; the source says why.
+    Quote,
+    /// Some of many files failed.
+    Incomplete,
     /// The application cancelled.
     Cancelled,
     /// The engine was used wrongly.

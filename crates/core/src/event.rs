@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 use std::time::Duration;
 
-use crate::{Buf, Endpoint, Error, Question};
+use crate::{Buf, Endpoint, Entry, Error, Exit, FileSystem, Question};
 
 /// Names one transfer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,21 @@ pub enum Event {
     },
     /// A piece of the answer's body, without a copy.
     Data(Buf),
+    /// A piece of what a command at the peer wrote to its standard error.
+    Stderr(Buf),
+    /// A file or directory at the peer. In a transfer of files, [`Event::Data`] up to the next
+    /// [`Event::EntryDone`] is what is in it.
+    Entry(Box<Entry>),
+    /// The last [`Event::Entry`]'s content is complete, or why it is not; in transfers of
+    /// many files, which go on after one of them has failed.
+    EntryDone(Result<(), Error>),
+    /// The room on a file system of the peer's.
+    FileSystem(Box<FileSystem>),
+    /// How the command at the peer ended.
+    Exited(Exit),
+    /// The peer has that many bytes of the request's body already: the first one that is
+    /// sent is the one behind them. Comes before the first [`Event::WantBody`].
+    ResumeAt(u64),
     /// Fields after the body.
     Trailers(Fields),
     /// The peer will send nothing more; it may still listen ([`Raw`](crate::Raw) streams only).

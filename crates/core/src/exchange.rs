@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::entry::weight;
 use crate::pipe::{gather, should_gather};
 use crate::{Buf, Cx, Event, Fault, Pipe};
 
@@ -86,7 +87,8 @@ pub struct Top<'a> {
     pub body: &'a mut Body,
 }
 
-/// Events on their way to the application; bounded by [`Events::room`].
+/// Events on their way to the application; bounded by [`Events::room`], towards which data and
+/// entries count.
 #[derive(Debug, Default)]
 pub struct Events {
     queue: VecDeque<Event>,
@@ -123,6 +125,7 @@ impl Events {
     /// Emits an event. Body goes through [`Events::data`].
     pub fn emit(&mut self, event: Event) {
         self.head_seen |= matches!(event, Event::Head(_) | Event::Interim(_));
+        self.data += weight(&event);
         self.queue.push_back(event);
     }
 
@@ -151,9 +154,7 @@ impl Events {
             0 => self.queue.pop_front()?,
             _ => self.queue.remove(at)?,
         };
-        if let Event::Data(piece) = &event {
-            self.data -= piece.len();
-        }
+        self.data -= weight(&event);
         Some(event)
     }
 

@@ -14,6 +14,7 @@ mod buf;
 pub mod conformance;
 mod driver;
 mod engine;
+mod entry;
 mod error;
 mod event;
 mod exchange;
@@ -32,6 +33,7 @@ pub use ask::{Answer, Ask, Asks, PeerKey, Prompt, Prompts, Question, QuestionId}
 pub use buf::{Buf, Memory, Pool, PoolStats};
 pub use driver::{AsyncDriver, Driver};
 pub use engine::{Engine, Options, Output, Stats};
+pub use entry::{Attributes, Entry, EntryKind, Exit, FileSystem};
 pub use error::{Culprit, Error, Fault, Reason};
 pub use event::{Event, Fields, Head, Note, Summary, TransferId};
 pub use exchange::{Body, Events, Exchange, Top, Turn};

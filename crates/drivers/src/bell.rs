@@ -58,6 +58,12 @@ impl Bell {
         self.reader.as_raw_fd()
     }
 
+    /// A handle that just rings.
+    pub(crate) fn ringer(self: &Arc<Self>) -> Waker {
+        let bell = Arc::clone(self);
+        Waker::new(move || bell.ring())
+    }
+
     /// The application's handle.
     pub(crate) fn waker(self: &Arc<Self>) -> Waker {
         let bell = Arc::clone(self);

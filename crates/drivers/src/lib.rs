@@ -4,7 +4,10 @@
 //! |---|---|---|
 //! | [`Uring`] | io_uring, Linux 5.6 and later | programs that own their thread; the fast one |
 //! | [`Blocking`] | non-blocking sockets and poll(2), every unix | everywhere else |
-//! | [`Threaded`] | one of the above on a thread of its own | programs on an async runtime |
+//! | `Aio` (feature `aio`) | POSIX AIO and poll(2) | programs that have to use AIO |
+//! | `Compio` (feature `compio`) | compio's proactor: io_uring, IOCP, epoll, kqueue | one driver for all systems |
+//! | `Tokio`, `TokioAlone` (feature `tokio`) | tokio's reactor | programs on tokio; the second brings a runtime |
+//! | [`Threaded`] | one of the above on a thread of its own | programs on another async runtime |
 //!
 //! All of them follow the same rules, which one test suite checks for each:
 //!
@@ -28,25 +31,110 @@
     reason = "drivers are the crate that owns sockets, threads and the clock"
 )]
 
-#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+#[cfg(all(unix, feature = "aio"))]
+mod aio;
+#[cfg(all(unix, any(feature = "uring", feature = "blocking", feature = "aio")))]
 mod bell;
 #[cfg(all(unix, feature = "blocking"))]
 mod blocking;
-#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "uring", feature = "tokio"))
+))]
+mod by_id;
+#[cfg(feature = "compio")]
+mod compio;
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "blocking", feature = "aio", feature = "tokio"))
+))]
+mod config;
+#[cfg(all(unix, any(feature = "blocking", feature = "aio", feature = "tokio")))]
+mod plain;
+#[cfg(all(unix, any(feature = "blocking", feature = "aio")))]
+mod polling;
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
+    )
+))]
 mod resolver;
-#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
+    )
+))]
+#[cfg_attr(windows, path = "socket_windows.rs")]
+#[cfg_attr(
+    not(any(
+        feature = "uring",
+        feature = "blocking",
+        feature = "tokio",
+        feature = "aio"
+    )),
+    allow(dead_code, reason = "compio makes most calls itself")
+)]
 mod socket;
-#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
+    )
+))]
 mod sockets;
 #[cfg(feature = "threaded")]
 mod threaded;
+#[cfg(all(unix, feature = "tokio"))]
+mod tokio;
 #[cfg(all(target_os = "linux", feature = "uring"))]
 mod uring;
 mod waker;
 
+#[cfg(all(unix, feature = "tokio"))]
+pub use self::tokio::{Tokio, TokioAlone};
+#[cfg(all(unix, feature = "aio"))]
+pub use aio::Aio;
 #[cfg(all(unix, feature = "blocking"))]
-pub use blocking::{Blocking, BlockingConfig};
-#[cfg(all(unix, any(feature = "uring", feature = "blocking")))]
+pub use blocking::Blocking;
+#[cfg(feature = "compio")]
+pub use compio::Compio;
+#[cfg(any(
+    feature = "compio",
+    all(unix, any(feature = "blocking", feature = "aio", feature = "tokio"))
+))]
+pub use config::DriverConfig;
+#[cfg(any(
+    feature = "compio",
+    all(
+        unix,
+        any(
+            feature = "uring",
+            feature = "blocking",
+            feature = "aio",
+            feature = "tokio"
+        )
+    )
+))]
 pub use resolver::Lookup;
 #[cfg(feature = "threaded")]
 pub use threaded::Threaded;

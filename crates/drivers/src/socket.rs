@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use sockless_core::{Buf, Endpoint, MAX_SEND_BUFS};
 
@@ -19,10 +18,23 @@ pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
+/// What owns a socket.
+pub(crate) type Handle = OwnedFd;
+/// What names it to the system.
+pub(crate) type RawHandle = RawFd;
+
+pub(crate) fn raw(socket: &Handle) -> RawHandle {
+    socket.as_raw_fd()
+}
+
 /// What a socket does with a call that would block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
-    not(all(feature = "uring", feature = "blocking")),
+    not(all(
+        target_os = "linux",
+        feature = "uring",
+        any(feature = "blocking", feature = "tokio", feature = "aio")
+    )),
     allow(dead_code, reason = "one mode per driver")
 )]
 pub(crate) enum Mode {
@@ -115,6 +127,16 @@ impl Address {
     fn zeroed() -> libc::sockaddr_storage {
         // SAFETY: plain data for which all zeroes is valid.
         unsafe { mem::zeroed() }
+    }
+
+    #[cfg(feature = "compio")]
+    pub(crate) fn sock_addr(&self) -> socket2::SockAddr {
+        let mut storage = socket2::SockAddrStorage::zeroed();
+        // SAFETY: it is a sockaddr_storage by another name, and holds an address of that length.
+        unsafe {
+            *storage.view_as::<libc::sockaddr_storage>() = self.storage;
+            socket2::SockAddr::new(storage, self.len as _)
+        }
     }
 
     pub(crate) fn as_ptr(&self) -> *const libc::sockaddr {
@@ -235,7 +257,7 @@ fn set_option(
 }
 
 /// How a connect that was started on a non-blocking socket has ended.
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio", feature = "aio"))]
 pub(crate) fn connect_outcome(fd: RawFd) -> io::Result<()> {
     let mut code: libc::c_int = 0;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
@@ -257,9 +279,9 @@ pub(crate) fn connect_outcome(fd: RawFd) -> io::Result<()> {
 }
 
 /// Ends the sending direction.
-pub(crate) fn shut_down(fd: RawFd) -> io::Result<usize> {
+pub(crate) fn shut_down(socket: &Handle) -> io::Result<usize> {
     // SAFETY: takes no pointers.
-    checked(unsafe { libc::shutdown(fd, libc::SHUT_WR) })?;
+    checked(unsafe { libc::shutdown(raw(socket), libc::SHUT_WR) })?;
     Ok(0)
 }
 
@@ -331,7 +353,8 @@ pub(crate) fn unsupported() -> io::Error {
 
 /// A time to wait in poll(2)'s form: whole milliseconds, rounded up so that a wait
 /// does not end before its time; -1 for no end.
-pub(crate) fn poll_timeout(left: Option<Duration>) -> libc::c_int {
+#[cfg(any(feature = "uring", feature = "blocking", feature = "aio"))]
+pub(crate) fn poll_timeout(left: Option<core::time::Duration>) -> libc::c_int {
     match left {
         None => -1,
         Some(left) => left.as_nanos().div_ceil(1_000_000).min(MAX_CALL as u128) as libc::c_int,

@@ -2,11 +2,10 @@
 
 use core::net::IpAddr;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use sockless_core::{ConnId, Endpoint};
 
-use crate::socket::{self, Address, Kind, Mode};
+use crate::socket::{self, Address, Handle, Kind, Mode, RawHandle};
 
 /// Slots are small, reused numbers: one beyond this is no connection of an engine's.
 const MAX_SLOT: usize = 1 << 24;
@@ -30,7 +29,7 @@ enum Slot {
 #[derive(Debug)]
 pub(crate) struct Socket {
     conn: ConnId,
-    fd: OwnedFd,
+    fd: Handle,
     kind: Kind,
     /// The low-water mark that the kernel has.
     low_water: usize,
@@ -48,6 +47,24 @@ impl Sockets {
         from: Option<IpAddr>,
         mode: Mode,
     ) -> io::Result<Address> {
+        self.reserve(conn)?;
+        let address = Address::of(to)?;
+        let (fd, kind) = socket::open(to, from, mode)?;
+        self.slots[conn.slot()] = Slot::Open(Socket {
+            conn,
+            fd,
+            kind,
+            low_water: 1,
+        });
+        Ok(address)
+    }
+
+    /// Takes a slot for a connection that has no socket, not yet or because its connect was
+    /// cancelled before it began: only `Close` is left for it then.
+    ///
+    /// # Errors
+    /// The id is in use.
+    pub(crate) fn reserve(&mut self, conn: ConnId) -> io::Result<()> {
         if conn.slot() >= MAX_SLOT {
             return Err(socket::invalid("a connection's slot is beyond any table"));
         }
@@ -61,15 +78,7 @@ impl Sockets {
             ));
         }
         *slot = Slot::Failed(conn);
-        let address = Address::of(to)?;
-        let (fd, kind) = socket::open(to, from, mode)?;
-        *slot = Slot::Open(Socket {
-            conn,
-            fd,
-            kind,
-            low_water: 1,
-        });
-        Ok(address)
+        Ok(())
     }
 
     /// The open socket of `conn`.
@@ -84,7 +93,7 @@ impl Sockets {
     }
 
     /// The descriptor of `conn`, if it has one.
-    pub(crate) fn raw_fd(&self, conn: ConnId) -> Option<RawFd> {
+    pub(crate) fn raw_fd(&self, conn: ConnId) -> Option<RawHandle> {
         match self.slots.get(conn.slot()) {
             Some(Slot::Open(socket)) if socket.conn == conn => Some(socket.raw_fd()),
             _ => None,
@@ -124,8 +133,19 @@ impl Slot {
 }
 
 impl Socket {
-    pub(crate) fn raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+    pub(crate) fn raw_fd(&self) -> RawHandle {
+        socket::raw(&self.fd)
+    }
+
+    /// Ends the sending direction.
+    pub(crate) fn shut_down(&self) -> io::Result<usize> {
+        socket::shut_down(&self.fd)
+    }
+
+    /// Whether bytes have no borders in it.
+    #[cfg(all(unix, any(feature = "tokio", feature = "aio")))]
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind != Kind::Udp
     }
 
     /// Tells the kernel how many bytes make waking up worth it; a system call only on change.

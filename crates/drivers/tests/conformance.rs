@@ -27,7 +27,7 @@ mod watched;
 
 use rig::Options;
 use sockless_core::Driver;
-use sockless_drivers::{Blocking, BlockingConfig, Threaded};
+use sockless_drivers::{Blocking, DriverConfig, Threaded};
 
 macro_rules! cases {
     ($make:path; $($module:ident: $($name:ident),+ $(,)?;)+) => {
@@ -100,8 +100,8 @@ macro_rules! suite {
     };
 }
 
-fn blocking_config(options: Options) -> BlockingConfig {
-    let config = BlockingConfig::default();
+fn plain_config(options: Options) -> DriverConfig {
+    let config = DriverConfig::default();
     match options.lookup {
         Some(lookup) => config.lookup(lookup),
         None => config,
@@ -109,17 +109,80 @@ fn blocking_config(options: Options) -> BlockingConfig {
 }
 
 fn blocking(options: Options) -> Box<dyn Driver> {
-    Box::new(Blocking::with_config(blocking_config(options)).expect("a pipe"))
+    Box::new(Blocking::with_config(plain_config(options)).expect("a pipe"))
 }
 
 fn threaded(options: Options) -> Box<dyn Driver> {
-    let config = blocking_config(options);
+    let config = plain_config(options);
     let threaded = Threaded::new(move || Blocking::with_config(config)).expect("a thread");
     Box::new(rig::BlockOn(threaded))
 }
 
 suite!(on_blocking, crate::blocking);
 suite!(on_a_thread, crate::threaded);
+
+#[cfg(feature = "aio")]
+fn aio(options: Options) -> Box<dyn Driver> {
+    let driver = sockless_drivers::Aio::with_config(plain_config(options));
+    Box::new(driver.expect("a pipe"))
+}
+
+#[cfg(feature = "aio")]
+suite!(on_aio, crate::aio);
+
+#[cfg(feature = "compio")]
+mod on_compio {
+    use super::*;
+    use sockless_drivers::Compio;
+
+    fn best(options: Options) -> Box<dyn Driver> {
+        Box::new(Compio::with_config(plain_config(options)).expect("a proactor"))
+    }
+
+    fn polling(options: Options) -> Box<dyn Driver> {
+        let driver = Compio::without_uring(plain_config(options)).expect("a proactor");
+        assert!(!driver.is_uring());
+        Box::new(driver)
+    }
+
+    fn threaded(options: Options) -> Box<dyn Driver> {
+        let config = plain_config(options);
+        let threaded = Threaded::new(move || Compio::with_config(config)).expect("a thread");
+        Box::new(rig::BlockOn(threaded))
+    }
+
+    suite!(best, super::best);
+    suite!(polling, super::polling);
+    suite!(on_a_thread, super::threaded);
+}
+
+#[cfg(feature = "tokio")]
+mod on_tokio {
+    use super::*;
+    use sockless_drivers::{Tokio, TokioAlone};
+
+    fn alone(options: Options) -> Box<dyn Driver> {
+        let driver = TokioAlone::with_config(plain_config(options));
+        Box::new(driver.expect("descriptors are left"))
+    }
+
+    /// The async driver, awaited on a runtime's own thread, whose reactor is on others.
+    fn on_a_runtime(options: Options) -> Box<dyn Driver> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let driver = {
+            let _inside = runtime.enter();
+            Tokio::with_config(plain_config(options)).expect("a runtime")
+        };
+        Box::new(rig::Inside::new(driver, runtime))
+    }
+
+    suite!(alone, super::alone);
+    suite!(on_a_runtime, super::on_a_runtime);
+}
 
 #[cfg(all(target_os = "linux", feature = "uring"))]
 mod linux {

@@ -11,10 +11,27 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
 use sockless_core::{Buf, Completion, ConnId, Endpoint, Op, OpId, OpKind};
+#[cfg(feature = "compio")]
+use sockless_drivers::DriverConfig;
 use sockless_drivers::{Blocking, Uring, Wakeable};
 
 fn uring() -> Uring {
     Uring::new().expect("io_uring is permitted")
+}
+
+#[cfg(feature = "tokio")]
+fn tokio() -> sockless_drivers::TokioAlone {
+    sockless_drivers::TokioAlone::new().expect("descriptors are left")
+}
+
+#[cfg(feature = "aio")]
+fn aio() -> sockless_drivers::Aio {
+    sockless_drivers::Aio::new().expect("a pipe")
+}
+
+#[cfg(feature = "compio")]
+fn compio() -> sockless_drivers::Compio {
+    sockless_drivers::Compio::new().expect("a proactor")
 }
 
 fn blocking() -> Blocking {
@@ -48,6 +65,46 @@ fn wake_ends_a_wait(mut driver: impl Wakeable) {
     let outlives = driver.waker();
     drop(driver);
     outlives.wake();
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_wake_ends_a_wait_on_tokio() {
+    wake_ends_a_wait(tokio());
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tokio_honours_the_minimum() {
+    the_minimum_is_honoured(tokio());
+}
+
+#[cfg(feature = "aio")]
+#[test]
+fn a_wake_ends_a_wait_on_aio() {
+    wake_ends_a_wait(aio());
+}
+
+#[cfg(feature = "aio")]
+#[test]
+fn aio_honours_the_minimum() {
+    the_minimum_is_honoured(aio());
+}
+
+#[cfg(feature = "compio")]
+#[test]
+fn a_wake_ends_a_wait_on_compio() {
+    wake_ends_a_wait(compio());
+    let polling = sockless_drivers::Compio::without_uring(DriverConfig::default());
+    wake_ends_a_wait(polling.expect("a proactor"));
+}
+
+#[cfg(feature = "compio")]
+#[test]
+fn compio_honours_the_minimum() {
+    the_minimum_is_honoured(compio());
+    let polling = sockless_drivers::Compio::without_uring(DriverConfig::default());
+    the_minimum_is_honoured(polling.expect("a proactor"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use sockless_tunnels::{Destination, Protection, Socks4, Socks5, UserPassword};
 
 use crate::plan::USER_AGENT;
 use crate::proxy::{Proxy, ProxyKind};
-use crate::secure::{self, Tls};
+use crate::secure::{self, Ssh, Tls};
 use crate::tunnel::ProxyHeader;
 use crate::way::Way;
 
@@ -57,6 +57,10 @@ pub(crate) fn route(way: &Way<'_>, around: &Surroundings<'_>) -> Result<Arc<Rout
         let tls = way.tls.cloned().ok_or_else(secure::missing)?;
         chain.layers.push(Layer::Tls(tls, to.host.into()));
     }
+    if let (Some(settings), Some(to)) = (way.ssh, way.to) {
+        let at = (to.host.into(), to.port);
+        chain.layers.push(Layer::Ssh(settings.clone(), at, None));
+    }
     // Equal ways have the same number, and only they: nothing is left to a hash.
     let layer_key = |verified_name| LayerKey {
         layer: "way",
@@ -67,7 +71,7 @@ pub(crate) fn route(way: &Way<'_>, around: &Surroundings<'_>) -> Result<Arc<Rout
     let key = Key {
         target: target(way, around),
         local: way.local,
-        protocol: if way.raw { "raw" } else { "http/1.1" },
+        protocol: way.protocol,
         layers: names.chain(["".into()]).map(layer_key).collect(),
     };
     let recipe = Box::new(chain);
@@ -114,7 +118,12 @@ enum Layer {
         security: Option<(Arc<dyn SecurityProvider>, Arc<str>)>,
     },
     Header(ProxyHeader),
+    /// With where it stands, and where its tunnel leads.
+    Ssh(Ssh, Port, Option<Port>),
 }
+
+/// A host and a port of it.
+type Port = (Arc<str>, u16);
 
 /// A destination that the proxy is told, or that we look up first.
 enum Place {
@@ -141,6 +150,11 @@ impl Chain {
         };
         let layer = match proxy.kind {
             ProxyKind::Http | ProxyKind::Https => connect(proxy, host, port, around)?,
+            ProxyKind::Ssh => {
+                let settings = proxy.ssh.clone().ok_or_else(no_login)?;
+                let at = (Arc::clone(&proxy.host), proxy.port);
+                Layer::Ssh(settings, at, Some((host.into(), port)))
+            }
             kind => {
                 let by_us = matches!(kind, ProxyKind::Socks4 | ProxyKind::Socks5);
                 let to = self.place(kind, host, port, by_us, around)?;
@@ -240,6 +254,14 @@ fn socks(proxy: &Proxy, to: Place) -> Result<Layer, Error> {
     Ok(layer)
 }
 
+/// A jump host by name alone.
+fn no_login() -> Error {
+    let what = "nothing says how to log in to the SSH server that is to connect on";
+    Fault::new(Culprit::Misuse, Reason::Misuse, what)
+        .remedy("make it with Proxy::ssh")
+        .at("ssh")
+}
+
 /// The address of a destination for a proxy that is told addresses.
 fn choose(kind: ProxyKind, found: &[IpAddr]) -> Result<IpAddr, Fault> {
     let usable = |ip: &&IpAddr| kind != ProxyKind::Socks4 || ip.is_ipv4();
@@ -256,6 +278,10 @@ impl Layer {
             Self::Tls(tls, name) => tls.filter(name),
             Self::Connect(tunnel) => Ok(tunnel.filter()),
             Self::Header(header) => Ok(Box::new(header.filter()?)),
+            Self::Ssh(settings, (host, port), on) => {
+                let on = on.as_ref().map(|(host, port)| (&**host, *port));
+                settings.filter((host, *port), on)
+            }
             Self::Socks {
                 kind,
                 proxy,
@@ -286,7 +312,7 @@ impl Layer {
 
     fn verified_name(&self) -> Option<Arc<str>> {
         match self {
-            Self::Tls(_, name) => Some(Arc::clone(name)),
+            Self::Tls(_, name) | Self::Ssh(_, (name, _), _) => Some(Arc::clone(name)),
             _ => None,
         }
     }

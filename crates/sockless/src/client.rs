@@ -3,7 +3,7 @@
 use core::future::Future;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::Poll;
+use core::task::{Context, Poll, ready};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -220,16 +220,31 @@ impl Drop for Pending {
     }
 }
 
+/// The pieces as a stream; it ends after the first error. What is not taken is not received
+/// either, but for a few pieces: the transfer is paused.
+impl Stream for Incoming {
+    type Item = Result<Buf, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_piece(cx).map(Result::transpose)
+    }
+}
+
 impl Incoming {
     /// The next piece of the body; `None` at its end.
     ///
     /// # Errors
     /// The transfer failed.
     pub async fn next(&mut self) -> Result<Option<Buf>, Error> {
+        poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Buf>, Error>> {
         if self.summary.is_some() {
-            return Ok(None);
+            return Poll::Ready(Ok(None));
         }
-        match receive(&mut self.pieces).await {
+        let piece = ready!(Pin::new(&mut self.pieces).poll_next(cx));
+        Poll::Ready(match piece {
             Some(Piece::Data(piece)) => {
                 self.since_resume += 1;
                 if self.since_resume >= QUEUED_PIECES / 2 {
@@ -244,7 +259,7 @@ impl Incoming {
                 outcome.map(|()| None)
             }
             None => Err(gone()),
-        }
+        })
     }
 }
 

@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `drivers`. Without
-//! any of them this crate is the engine alone.
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`,
+//! `driver-tokio`, `driver-compio`, `driver-aio`, `http-types`, `tower`. Without any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
 mod auth;
@@ -55,17 +55,22 @@ mod request;
 mod run;
 #[cfg(feature = "http")]
 mod secure;
+#[cfg(feature = "tower")]
+mod service;
 #[cfg(feature = "http")]
 mod session;
 #[cfg(feature = "http")]
 mod tunnel;
+#[cfg(feature = "http-types")]
+mod types;
 #[cfg(feature = "http")]
 mod way;
 
 pub use sockless_core as core;
 pub use sockless_core::{
-    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fields, Head,
-    Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts, TransferId,
+    Answer, Ask, AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event,
+    Fields, Head, Limits, Note, Op, OpId, OpKind, Output, PeerKey, Pool, Prompt, Prompts, Question,
+    QuestionId, Reason, Stats, Summary, Timeouts, TransferId,
 };
 
 #[cfg(feature = "http")]
@@ -84,12 +89,21 @@ pub use proxy::{Proxy, ProxyKind};
 pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
 pub use run::{Response, fetch, run};
+#[cfg(feature = "tower")]
+pub use service::Service;
 #[cfg(feature = "http")]
 pub use session::Session;
-#[cfg(feature = "drivers")]
+#[cfg(any(
+    feature = "drivers",
+    feature = "driver-tokio",
+    feature = "driver-compio",
+    feature = "driver-aio"
+))]
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
+#[cfg(feature = "ssh")]
+pub use sockless_ssh as ssh;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
 #[cfg(feature = "http")]

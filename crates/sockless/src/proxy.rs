@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::Auth;
 use crate::request::{decoded, masked};
-use crate::secure::Tls;
+use crate::secure::{Ssh, Tls};
 
 /// What a proxy speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,9 @@ pub enum ProxyKind {
     Socks5,
     /// SOCKS5; the proxy resolves the destination.
     Socks5h,
+    /// An SSH server that connects on for us (`direct-tcpip`, RFC 4254 section 7.2): a jump host.
+    /// [`Proxy::ssh`] makes one.
+    Ssh,
 }
 
 /// One proxy on the way. Several make a chain: the first is connected to, and each is
@@ -52,6 +55,7 @@ pub struct Proxy {
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     pub(crate) http10: bool,
     pub(crate) tunnel: bool,
+    pub(crate) ssh: Option<Ssh>,
 }
 
 impl Proxy {
@@ -80,7 +84,19 @@ impl Proxy {
             fields: Vec::new(),
             http10: false,
             tunnel: false,
+            ssh: None,
         })
+    }
+
+    /// An SSH server that connects on for us, with how we log in there.
+    ///
+    /// # Errors
+    /// The host is none.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(host: &str, port: u16, client: Arc<sockless_ssh::Client>) -> Result<Self, Error> {
+        let mut proxy = Self::new(ProxyKind::Ssh, host, port)?;
+        proxy.ssh = Some(Ssh(client));
+        Ok(proxy)
     }
 
     /// A proxy as curl writes it: `[scheme://][user[:password]@]host[:port]`, with the schemes

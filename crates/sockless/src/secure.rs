@@ -1,4 +1,4 @@
-//! TLS settings as the rest of this crate sees them, whether TLS is built in or not.
+//! TLS and SSH settings as the rest of this crate sees them, whether they are built in or not.
 
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -59,4 +59,67 @@ pub(crate) fn missing() -> Error {
     Fault::new(Culprit::Misuse, Reason::Unsupported, what)
         .remedy("build with a TLS feature")
         .at("tls")
+}
+
+#[cfg(feature = "ssh")]
+pub(crate) use sockless_ssh::Client as SshClient;
+
+/// Nobody can make one: SSH is not built in.
+#[cfg(not(feature = "ssh"))]
+#[derive(Debug)]
+pub(crate) enum SshClient {}
+
+#[cfg(not(feature = "ssh"))]
+impl SshClient {
+    fn settings_id(&self) -> u64 {
+        match *self {}
+    }
+}
+
+/// SSH settings, equal only to themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct Ssh(pub(crate) Arc<SshClient>);
+
+impl Ssh {
+    /// The layer towards `host`: what stands on it speaks in messages, or, with `on`, is a
+    /// stream that leads on to there.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn filter(
+        &self,
+        (host, port): (&str, u16),
+        on: Option<(&str, u16)>,
+    ) -> Result<Box<dyn Filter>, Fault> {
+        let filter = match on {
+            None => self.0.channels(host, port)?,
+            Some(to) => self.0.tunnel(host, port, to)?,
+        };
+        Ok(Box::new(filter))
+    }
+
+    #[cfg(not(feature = "ssh"))]
+    pub(crate) fn filter(
+        &self,
+        _at: (&str, u16),
+        _on: Option<(&str, u16)>,
+    ) -> Result<Box<dyn Filter>, Fault> {
+        match *self.0 {}
+    }
+
+    fn id(&self) -> u64 {
+        self.0.settings_id()
+    }
+}
+
+impl PartialEq for Ssh {
+    fn eq(&self, other: &Self) -> bool {
+        self.id() == other.id()
+    }
+}
+
+impl Eq for Ssh {}
+
+impl Hash for Ssh {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
 }

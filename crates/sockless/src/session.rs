@@ -1,13 +1,15 @@
 //! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
 
+mod relays;
+
 use std::collections::{HashMap, HashSet};
 use std::io::Result as IoResult;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Pool, Raw, Reason, Route, Stats,
-    Summary, TransferId,
+    Answer, Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Pool, QuestionId, Raw,
+    Reason, Route, Stats, Summary, TransferId,
 };
 
 use crate::TunnelTo;
@@ -19,6 +21,8 @@ use crate::plan;
 use crate::redirect;
 use crate::request::{Body, Request};
 use crate::way::{OwnedWay, Way};
+
+use relays::Relays;
 
 /// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
 const REDIRECT_BODY: u64 = 64 * 1024;
@@ -39,6 +43,8 @@ pub struct Session {
     hops: ById<TransferId>,
     /// Byte streams, which are no jobs.
     tunnels: HashSet<TransferId>,
+    /// What carries layers' questions to parties that can be reached, e.g. an agent.
+    relays: Relays,
     /// The last routes, for the next request to the same place.
     routes: HashMap<OwnedWay, Arc<Route>>,
     /// The one that was used last: most requests go where the one before went.
@@ -100,6 +106,7 @@ impl Session {
             jobs: ById::default(),
             hops: ById::default(),
             tunnels: HashSet::new(),
+            relays: Relays::default(),
             routes: HashMap::new(),
             last_route: None,
             ways: 0,
@@ -141,10 +148,31 @@ impl Session {
     ///
     /// # Errors
     /// It cannot be opened at all; what goes wrong later arrives as an event.
-    pub fn tunnel(&mut self, to: TunnelTo) -> Result<TransferId, Error> {
+    pub fn tunnel(&mut self, mut to: TunnelTo) -> Result<TransferId, Error> {
+        (to.options.fresh_connection, to.options.forbid_reuse) = (true, true);
         let way = Way::of_tunnel(&to, self.config.tls.as_ref()).to_owned();
         let route = self.make_route(&way)?;
         let id = self.engine.add(route, Box::new(Raw::new()), to.options);
+        self.tunnels.insert(id);
+        Ok(id)
+    }
+
+    /// Starts a transfer over SSH: what an `exchange` of [`sockless_ssh`] does on the server at
+    /// `to`. Connections are shared by transfers to the same place with the same `client`.
+    ///
+    /// # Errors
+    /// It cannot be started at all; what goes wrong later arrives as an event.
+    #[cfg(feature = "ssh")]
+    pub fn ssh(
+        &mut self,
+        to: TunnelTo,
+        client: Arc<sockless_ssh::Client>,
+        exchange: Box<dyn sockless_core::Exchange>,
+    ) -> Result<TransferId, Error> {
+        let client = crate::secure::Ssh(client);
+        let way = Way::of_ssh(&to, &client).to_owned();
+        let route = self.known_route(&way)?;
+        let id = self.engine.add(route, exchange, to.options);
         self.tunnels.insert(id);
         Ok(id)
     }
@@ -173,18 +201,21 @@ impl Session {
             return Ok(Arc::clone(route));
         }
         let way = way.to_owned();
-        let route = match self.routes.get(&way) {
-            Some(route) => Arc::clone(route),
-            None => {
-                let route = self.make_route(&way)?;
-                if self.routes.len() >= MAX_ROUTES {
-                    self.routes.clear();
-                }
-                self.routes.insert(way.clone(), Arc::clone(&route));
-                route
-            }
-        };
+        let route = self.known_route(&way)?;
         self.last_route = Some((way, Arc::clone(&route)));
+        Ok(route)
+    }
+
+    /// The route of a way, the same one each time.
+    fn known_route(&mut self, way: &OwnedWay) -> Result<Arc<Route>, Error> {
+        if let Some(route) = self.routes.get(way) {
+            return Ok(Arc::clone(route));
+        }
+        let route = self.make_route(way)?;
+        if self.routes.len() >= MAX_ROUTES {
+            self.routes.clear();
+        }
+        self.routes.insert(way.clone(), Arc::clone(&route));
         Ok(route)
     }
 
@@ -204,6 +235,9 @@ impl Session {
         loop {
             match self.engine.poll(now) {
                 Output::Event(hop, event) => {
+                    let Some(event) = self.relayed(hop, event) else {
+                        continue;
+                    };
                     if let Some((id, event)) = self.event(now, hop, event) {
                         return Output::Event(id, event);
                     }
@@ -237,6 +271,19 @@ impl Session {
     /// The transfer is gone.
     pub fn finish_body(&mut self, id: TransferId) -> Result<(), Error> {
         self.engine.finish_body(self.hop(id))
+    }
+
+    /// Answers a layer's question; see [`Engine::answer`].
+    ///
+    /// # Errors
+    /// Nobody waits for it (any more).
+    pub fn answer(
+        &mut self,
+        id: TransferId,
+        question: QuestionId,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        self.engine.answer(self.hop(id), question, answer)
     }
 
     /// Holds an answer back; see [`Engine::pause`].
@@ -287,7 +334,10 @@ impl Session {
     /// has to send may take a moment longer than the transfer (two seconds at most).
     pub fn is_settled(&self) -> bool {
         let stats = self.engine.stats();
-        self.active() == 0 && stats.connections == stats.idle && stats.closing == 0
+        self.active() == 0
+            && self.relays.is_empty()
+            && stats.connections == stats.idle
+            && stats.closing == 0
     }
 
     fn hop(&self, id: TransferId) -> TransferId {
@@ -525,63 +575,4 @@ impl core::fmt::Debug for Session {
 }
 
 #[cfg(test)]
-mod tests {
-    use core::time::Duration;
-
-    use sockless_core::OpKind;
-
-    use super::*;
-    use crate::Redirects;
-
-    const ANSWER: &[u8] = b"HTTP/1.1 302 Found\r\nLocation: /on\r\nContent-Length: 0\r\n\r\n";
-
-    /// Carries an operation out as a server would that redirects, and then says nothing.
-    fn answer(session: &mut Session, now: Instant, mut op: Op, answers: &mut u32) {
-        let result = match &mut op.kind {
-            OpKind::Send { bufs } => bufs.iter().map(|buf| buf.len()).sum(),
-            OpKind::Recv { .. } if *answers == 0 => return,
-            OpKind::Recv { buf, .. } => {
-                *answers -= 1;
-                let buf = buf.get_or_insert_with(|| Buf::with_capacity(ANSWER.len()));
-                buf.spare_mut()[..ANSWER.len()].copy_from_slice(ANSWER);
-                ANSWER.len()
-            }
-            _ => 0,
-        };
-        session.complete(now, op, Ok(result));
-    }
-
-    #[test]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test must start its Instants somewhere"
-    )]
-    fn the_total_timeout_is_for_all_hops_together() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let config = Config::default();
-        let mut session = Session::new(config, start, SystemTime::UNIX_EPOCH, 1).expect("session");
-        let request = Request::get("http://127.0.0.1/")
-            .expect("a good URL")
-            .redirects(Redirects::follow(5))
-            .timeouts(|timeouts| timeouts.total = Some(Duration::from_secs(10)));
-        session.start(start, request).expect("it starts");
-        let mut answers = 1;
-        let mut step = |now: Instant| loop {
-            match session.poll(now) {
-                Output::Submit(op) => answer(&mut session, now, op, &mut answers),
-                Output::Event(_, Event::Done { outcome, summary }) => {
-                    return Some((outcome, summary.redirects));
-                }
-                Output::Wait(_) => return None,
-                _ => {}
-            }
-        };
-        // The redirect comes after six seconds; four are left for what follows.
-        assert!(step(after(6)).is_none());
-        assert!(step(after(9)).is_none());
-        let (outcome, redirects) = step(after(10)).expect("the end");
-        let error = outcome.expect_err("too late");
-        assert_eq!((error.reason(), redirects), (Reason::TotalTimeout, 1));
-    }
-}
+mod tests;

@@ -47,7 +47,6 @@ impl TunnelTo {
         sockless_http::Tunnel::new("proxy", host, port).map_err(|fault| fault.at("tunnel"))?;
         let mut options = Options::default();
         options.timeouts.idle = None;
-        options.forbid_reuse = true;
         Ok(Self {
             host: host.into(),
             port,
@@ -122,11 +121,10 @@ impl TunnelTo {
         self
     }
 
-    /// Sets priority and notes. Its connection never serves anybody else.
+    /// Sets priority and notes. The connection of a byte stream never serves anybody else.
     #[must_use]
     pub fn options(mut self, configure: impl FnOnce(&mut Options)) -> Self {
         configure(&mut self.options);
-        (self.options.fresh_connection, self.options.forbid_reuse) = (true, true);
         self
     }
 }

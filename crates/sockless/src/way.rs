@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::secure::Tls;
+use crate::secure::{Ssh, Tls};
 use crate::{Auth, Proxy, ProxyHeader, Request, TunnelTo};
 
 /// Everything about a transfer that its connection depends on. Transfers with equal ones, and
@@ -26,8 +26,10 @@ pub(crate) struct Way<'a> {
     pub(crate) header: Option<&'a ProxyHeader>,
     /// Whose connection it becomes by authentication that binds it (Negotiate).
     pub(crate) bound_to: Option<&'a Auth>,
-    /// Carries a byte stream, not requests.
-    pub(crate) raw: bool,
+    /// How the SSH layer at its end logs in, for a destination that has one.
+    pub(crate) ssh: Option<&'a Ssh>,
+    /// What it carries: requests, a byte stream, or channels.
+    pub(crate) protocol: &'static str,
 }
 
 /// A host, and whether TLS verifies that it is that host.
@@ -84,7 +86,8 @@ impl<'a> Way<'a> {
             proxies,
             header: header.as_ref().filter(|_| !forwarded),
             bound_to: auth.as_ref().filter(|auth| auth.may_bind()),
-            raw: false,
+            ssh: None,
+            protocol: "http/1.1",
         }
     }
 
@@ -117,7 +120,18 @@ impl<'a> Way<'a> {
             proxies,
             header: header.as_ref(),
             bound_to: None,
-            raw: true,
+            ssh: None,
+            protocol: "raw",
+        }
+    }
+
+    /// The way to an SSH server, for channels.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn of_ssh(to: &'a TunnelTo, settings: &'a Ssh) -> Self {
+        Self {
+            ssh: Some(settings),
+            protocol: "ssh",
+            ..Self::of_tunnel(to, None)
         }
     }
 
@@ -130,7 +144,8 @@ impl<'a> Way<'a> {
             proxies,
             header,
             bound_to,
-            raw,
+            ssh,
+            protocol,
         } = self;
         OwnedWay {
             to: to.map(|to| (to.secure, to.host.into(), to.port)),
@@ -140,7 +155,8 @@ impl<'a> Way<'a> {
             proxies: proxies.to_vec(),
             header: header.cloned(),
             bound_to: bound_to.cloned(),
-            raw,
+            ssh: ssh.cloned(),
+            protocol,
         }
     }
 }
@@ -155,7 +171,8 @@ pub(crate) struct OwnedWay {
     proxies: Vec<Proxy>,
     header: Option<ProxyHeader>,
     bound_to: Option<Auth>,
-    raw: bool,
+    ssh: Option<Ssh>,
+    protocol: &'static str,
 }
 
 impl OwnedWay {
@@ -173,7 +190,8 @@ impl OwnedWay {
             proxies: &self.proxies,
             header: self.header.as_ref(),
             bound_to: self.bound_to.as_ref(),
-            raw: self.raw,
+            ssh: self.ssh.as_ref(),
+            protocol: self.protocol,
         }
     }
 }

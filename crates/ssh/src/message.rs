@@ -87,6 +87,20 @@ pub fn put_bytes(pipe: &mut Pipe, cx: &Cx<'_>, channel: Channel, kind: Kind, pay
     pipe.write(payload, |n| cx.buf(n));
 }
 
+/// Puts a message in that is a copy of `head` and then `body`, which is not copied.
+pub fn put_framed(
+    pipe: &mut Pipe,
+    cx: &Cx<'_>,
+    (channel, kind): (Channel, Kind),
+    head: &[u8],
+    body: Vec<Buf>,
+) {
+    let len: usize = body.iter().map(|piece| piece.len()).sum();
+    put_head(pipe, cx, channel, kind, head.len() + len);
+    pipe.write(head, |n| cx.buf(n));
+    body.into_iter().for_each(|piece| pipe.push(piece));
+}
+
 fn put_head(pipe: &mut Pipe, cx: &Cx<'_>, channel: Channel, kind: Kind, len: usize) {
     let len = u32::try_from(len).expect("a buffer is smaller than 4 GiB");
     let mut head = [0; HEAD];

@@ -26,6 +26,10 @@ pub(super) enum On {
     EachBackend,
     /// OpenSSH's client, whose ProxyCommand is ours: the arguments begin with its name.
     Ssh,
+    /// OpenSSH's server, by each library that speaks SSH.
+    Sshd,
+    /// dropbear, by each library that speaks SSH.
+    Dropbear,
     /// nginx, by plain HTTP only.
     Http,
     /// nginx, by HTTPS only, on the host with the good certificate.
@@ -135,6 +139,10 @@ pub(super) enum Scheme {
     OpensslHttp,
     OpensslTls12,
     OpensslTls13,
+    /// SSH, by russh.
+    Russh,
+    /// SSH, by libssh2.
+    Libssh2,
 }
 
 impl Scheme {
@@ -166,7 +174,10 @@ impl Scheme {
 
     /// Whether the server speaks TLS.
     pub(super) fn is_tls(self) -> bool {
-        !matches!(self, Self::Http | Self::OpensslHttp)
+        !matches!(
+            self,
+            Self::Http | Self::OpensslHttp | Self::Russh | Self::Libssh2
+        )
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -177,6 +188,8 @@ impl Scheme {
             Self::OpensslHttp => "openssl-http",
             Self::OpensslTls12 => "openssl-1.2",
             Self::OpensslTls13 => "openssl-1.3",
+            Self::Russh => "russh",
+            Self::Libssh2 => "libssh2",
         }
     }
 }
@@ -194,6 +207,7 @@ impl On {
                 Scheme::OpensslTls12,
                 Scheme::OpensslTls13,
             ],
+            Self::Sshd | Self::Dropbear => &[Scheme::Russh, Scheme::Libssh2],
             Self::Http | Self::Apache | Self::Ssh | Self::Fault(_) | Self::Refused => {
                 &[Scheme::Http]
             }

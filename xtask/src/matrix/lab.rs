@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use sockless_tests::content;
 use sockless_tests::faults::{self, FaultServer};
-use sockless_tests::servers::{Entrance, Host, Nginx, PASSWORD, Running, Servers, USER};
+use sockless_tests::servers::{
+    Entrance, Host, KnownHosts, Nginx, PASSWORD, Running, STRANGER, Servers, USER,
+};
 
 use super::cell::{Before, Case, Check, On, Scheme};
 use crate::command::target;
@@ -30,14 +32,19 @@ const SERVERS: &[&str] = &[
     "dante",
     "microsocks",
     "ssh",
+    "dropbear",
+    "agent",
 ];
+
+/// The drivers of our own command. The first two get every case, the others a selection.
+const DRIVERS: &[&str] = &["uring", "blocking", "tokio", "compio", "aio"];
 
 /// Everything that cells share.
 pub(super) struct Lab {
     command: PathBuf,
     is_our_own: bool,
     help: String,
-    has_openssl: bool,
+    version: String,
     running: Running,
     folder: PathBuf,
 }
@@ -74,7 +81,7 @@ impl Lab {
         let is_our_own = other.is_none();
         let command = other.unwrap_or_else(|| target().join("release").join("sockless"));
         let help = help(&command)?;
-        let has_openssl = is_our_own && says_openssl(&command);
+        let version = version(&command);
         let running = Servers::start(SERVERS).map_err(|error| error.to_string())?;
         let folder = target().join("matrix");
         drop(fs::remove_dir_all(&folder));
@@ -83,7 +90,7 @@ impl Lab {
             command,
             is_our_own,
             help,
-            has_openssl,
+            version,
             running,
             folder,
         })
@@ -98,7 +105,7 @@ impl Lab {
     /// that forgets to say so must not make half of the cells disappear.
     pub(super) fn drivers(&self) -> Vec<Option<&'static str>> {
         if self.is_our_own || self.help.contains("--driver") {
-            vec![Some("uring"), Some("blocking")]
+            DRIVERS.iter().copied().map(Some).collect()
         } else {
             vec![None]
         }
@@ -106,12 +113,23 @@ impl Lab {
 
     /// Whether it can be told to use OpenSSL.
     pub(super) fn has_openssl(&self) -> bool {
-        self.has_openssl
+        self.is_our_own && self.version.contains("openssl")
+    }
+
+    /// Whether it can be told to use libssh2.
+    pub(super) fn has_libssh2(&self) -> bool {
+        self.is_our_own && self.version.contains("libssh2")
     }
 
     /// Why this machine cannot run `driver`, as the command itself puts it.
     pub(super) fn unavailable(&self, driver: Option<&'static str>) -> Option<String> {
-        let name = driver.filter(|name| *name == "uring")?;
+        let name = driver?;
+        if self.is_our_own && !self.version.contains(&format!(" {name}")) {
+            return Some(format!("the command has no driver {name}"));
+        }
+        if name != "uring" {
+            return None;
+        }
         let url = self.nginx().http_url("/1k");
         let args = ["--driver", name, "-sS", "-o", "out", &url].map(str::to_owned);
         let run = execute(&self.command, &self.folder, &args).ok()?;
@@ -143,9 +161,7 @@ impl Lab {
         // What a failed cell left behind is evidence.
         if verdict == Verdict::Passed {
             drop(fs::remove_dir_all(&folder));
-            drop(fs::remove_file(
-                self.nginx().uploaded(&cell.number.to_string()),
-            ));
+            drop(fs::remove_file(self.uploaded(cell)));
         }
         verdict
     }
@@ -159,6 +175,7 @@ impl Lab {
         };
         let mut words = self.words(cell, fault.as_ref())?;
         words.extend(self.proxies(cell, folder));
+        words.extend(self.ssh(cell)?);
         match cell.case.before {
             Before::Nothing => {}
             Before::Source(length) => content::write_file(&folder.join("source"), length)?,
@@ -202,7 +219,85 @@ impl Lab {
             args.extend(["--cacert".to_owned(), fill_in("{ca}", words)]);
         }
         args.extend(filled);
+        args.extend(self.login(cell));
         (self.command.clone(), args)
+    }
+
+    /// How to log in at an SSH server, where the case does not say so itself.
+    fn login(&self, cell: Cell<'_>) -> Vec<String> {
+        let (key, known) = match cell.case.on {
+            On::Sshd => (self.running.ssh().key(), self.running.ssh().known_hosts()),
+            On::Dropbear => {
+                let dropbear = self.running.dropbear();
+                (dropbear.key(), dropbear.known_hosts())
+            }
+            _ => return Vec::new(),
+        };
+        let said = |option: &str| cell.case.args.iter().any(|arg| arg.starts_with(option));
+        let mut args = vec!["--ssh-backend".to_owned(), cell.scheme.name().to_owned()];
+        if !said("--key") && !said("--ssh-config") {
+            args.extend(["--key".to_owned(), key.display().to_string()]);
+        }
+        if !said("--known-hosts") {
+            args.extend(["--known-hosts".to_owned(), known.display().to_string()]);
+        }
+        args
+    }
+
+    /// SSH servers, what is known of them, and who may log in.
+    fn ssh(&self, cell: Cell<'_>) -> io::Result<Vec<(&'static str, String)>> {
+        let ssh = self.running.ssh();
+        let (at, home) = match cell.case.on {
+            On::Dropbear => {
+                let dropbear = self.running.dropbear();
+                let at = format!("{}@127.0.0.1:{}", dropbear.user(), dropbear.port());
+                (at, dropbear.home())
+            }
+            _ => (
+                format!("{}@127.0.0.1:{}", ssh.user()?, ssh.port()),
+                ssh.home(),
+            ),
+        };
+        let known = |kind: KnownHosts| ssh.known_hosts_of(kind).display().to_string();
+        let mut words = vec![
+            ("{sftp}", format!("sftp://{at}")),
+            ("{scp}", format!("scp://{at}")),
+            ("{at}", at),
+            ("{home}", home.display().to_string()),
+            ("{known-hashed}", known(KnownHosts::Hashed)),
+            ("{known-authority}", known(KnownHosts::Authority)),
+            ("{known-changed}", known(KnownHosts::Changed)),
+            ("{known-revoked}", known(KnownHosts::Revoked)),
+            ("{stranger}", ssh.key_named(STRANGER).display().to_string()),
+        ];
+        let config = self.folder.join(format!("{}.ssh-config", cell.number));
+        if cell
+            .case
+            .args
+            .iter()
+            .any(|arg| arg.contains("{agent-config}"))
+        {
+            let socket = self.running.agent().socket();
+            let socket = socket.display();
+            fs::write(
+                &config,
+                format!("IdentityAgent {socket}\nIdentityFile none\n"),
+            )?;
+        }
+        words.push(("{agent-config}", config.display().to_string()));
+        let remote = self.uploaded(cell);
+        words.push(("{remote}", remote.display().to_string()));
+        Ok(words)
+    }
+
+    /// Where a cell's upload ends up.
+    fn uploaded(&self, cell: Cell<'_>) -> PathBuf {
+        let name = cell.number.to_string();
+        match cell.case.on {
+            On::Sshd => self.running.ssh().home().join("upload").join(name),
+            On::Dropbear => self.running.dropbear().home().join("upload").join(name),
+            _ => self.nginx().uploaded(&name),
+        }
     }
 
     /// Proxies, whoever they know, and what OpenSSH needs.
@@ -321,9 +416,7 @@ impl Lab {
                     _ => Ok(()),
                 }
             }
-            Check::Uploaded(length) => {
-                content::check_file(&self.nginx().uploaded(&cell.number.to_string()), length)
-            }
+            Check::Uploaded(length) => content::check_file(&self.uploaded(cell), length),
             Check::Connections(count) => match fault.map(FaultServer::connections) {
                 Some(have) if have != count => Err(format!("{have} connections, not {count}")),
                 _ => Ok(()),
@@ -427,7 +520,7 @@ fn contains(place: &str, text: &str, part: &str) -> Result<(), String> {
 
 fn host(scheme: Scheme) -> Host {
     match scheme {
-        Scheme::Http | Scheme::OpensslHttp => Host::Http,
+        Scheme::Http | Scheme::OpensslHttp | Scheme::Russh | Scheme::Libssh2 => Host::Http,
         Scheme::Tls12 | Scheme::OpensslTls12 => Host::Tls12,
         Scheme::Tls13 | Scheme::OpensslTls13 => Host::Tls13,
     }
@@ -439,10 +532,11 @@ fn start_fault(name: &str) -> io::Result<FaultServer> {
     start()
 }
 
-/// Whether the command's version names the backend.
-fn says_openssl(command: &Path) -> bool {
+/// What the command says of itself: backends and drivers, among other things.
+fn version(command: &Path) -> String {
     let output = Command::new(command).arg("--version").output();
-    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("openssl"))
+    let printed = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&printed).into_owned()
 }
 
 /// What the command says about its options; curl keeps most of them for `--help all`.

@@ -6,6 +6,8 @@ mod cell;
 mod lab;
 mod proxied;
 mod report;
+mod sample;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -52,6 +54,9 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
     for case in all_cases() {
         for driver in lab.drivers() {
             for scheme in case.on.schemes() {
+                if driver.is_some_and(|name| !sample::is_for(case.name, *scheme, name)) {
+                    continue;
+                }
                 number += 1;
                 let name = driver.unwrap_or("default");
                 let title = format!("{}, {name}, {}", case.name, scheme.name());
@@ -66,6 +71,9 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
                     Some(why) => Verdict::Skipped(why.clone()),
                     None if scheme.openssl() && !lab.has_openssl() => {
                         Verdict::Skipped("the command has no backend openssl".to_owned())
+                    }
+                    None if *scheme == cell::Scheme::Libssh2 && !lab.has_libssh2() => {
+                        Verdict::Skipped("the command has no library libssh2".to_owned())
                     }
                     None => lab.run(Cell {
                         case,
@@ -95,6 +103,8 @@ fn all_cases() -> impl Iterator<Item = &'static cell::Case> {
         proxied::PROXIED,
         cases::FAULTS,
         proxied::REFUSED,
+        ssh::SSH,
+        ssh::SSH_REFUSED,
     ];
     groups.into_iter().flatten()
 }
@@ -147,7 +157,10 @@ mod tests {
                 assert!(known, "there is no fault {fault}");
             }
         }
-        let mut failing = cases::FAULTS.iter().chain(proxied::REFUSED);
+        let mut failing = cases::FAULTS
+            .iter()
+            .chain(proxied::REFUSED)
+            .chain(ssh::SSH_REFUSED);
         assert!(failing.all(|case| case.codes[0] != 0));
     }
 }

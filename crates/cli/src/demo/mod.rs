@@ -31,7 +31,7 @@ use server::Server;
     about = "Shows the library at work, without a network"
 )]
 struct DemoArgs {
-    /// What carries the operations out: uring or blocking
+    /// What carries the operations out: uring, blocking, tokio, compio or aio
     #[arg(long, value_name = "NAME")]
     driver: Option<String>,
     /// How much to download; half of it is uploaded

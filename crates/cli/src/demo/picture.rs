@@ -126,6 +126,9 @@ impl Picture {
         let moved = grouped(moving.map(|(_, count)| count.operations).sum());
         let way = match driver {
             "uring" => "its io_uring",
+            "tokio" => "tokio",
+            "compio" => "compio",
+            "aio" => "POSIX AIO",
             _ => "plain sockets",
         };
         say(&format!(

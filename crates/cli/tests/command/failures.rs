@@ -28,11 +28,7 @@ fn usage_is_2() {
     fails(&run(&[]), 2, "no URL");
     fails(&run(&["-I", "-d", "x", "http://h/"]), 2, "-I, -d and -T");
     fails(&run(&["-b", "jar", "http://h/"]), 2, "cookie files");
-    fails(
-        &run(&["--driver", "none", "http://h/"]),
-        2,
-        "uring or blocking",
-    );
+    fails(&run(&["--driver", "none", "http://h/"]), 2, "blocking");
     assert_eq!(run(&["--help"]).code, 0);
 }
 

@@ -69,6 +69,14 @@ fn run(args: &[&str]) -> Ran {
     run_in(Path::new(env!("CARGO_TARGET_TMPDIR")), args)
 }
 
+/// The drivers of this build, as it names them.
+fn drivers() -> Vec<String> {
+    let text = run(&["--version"]).ok().text().to_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("Drivers: "));
+    let names = line.expect("it names its drivers").split(' ');
+    names.map(str::to_owned).collect()
+}
+
 fn finished(mut command: Command) -> Ran {
     let output = command.output().expect("the command starts");
     let err = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,7 +1,7 @@
 //! Where answers go.
 
 use crate::peer::{Heard, Peer, Reply, answer, ok};
-use crate::{content, folder, run, run_in};
+use crate::{content, drivers, folder, run, run_in};
 
 /// Answers with the path that was asked for.
 fn echo() -> Peer {
@@ -213,11 +213,11 @@ fn many_at_once_all_arrive() {
 }
 
 #[test]
-fn large_bodies_arrive_whole_on_both_drivers() {
+fn large_bodies_arrive_whole_on_each_driver() {
     let body: Vec<u8> = (0..3_000_000_u32).map(|n| (n ^ (n >> 9)) as u8).collect();
     let peer = Peer::saying(&ok(&body));
-    for driver in ["uring", "blocking"] {
-        let ran = run(&["-s", "--driver", driver, &peer.url("/")]);
+    for driver in drivers() {
+        let ran = run(&["-s", "--driver", &driver, &peer.url("/")]);
         let refused = driver == "uring" && ran.code == 2;
         assert!(refused || ran.ok().out == body, "{driver}");
     }

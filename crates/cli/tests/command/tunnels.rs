@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use crate::way::Way;
-use crate::{command, run};
+use crate::{command, drivers, run};
 
 /// More than all buffers on the way hold.
 const LARGE: usize = 8 << 20;
@@ -61,9 +61,9 @@ fn both_directions_pass_at_once_by_each_driver_and_proxy() {
         &["--preproxy", &at_socks, "-x", &at],
     ];
     let all = pattern();
-    for driver in ["uring", "blocking"] {
+    for driver in drivers() {
         for way in ways {
-            let words = [&["--driver", driver, "--tunnel", &to], way].concat();
+            let words = [&["--driver", &driver, "--tunnel", &to], way].concat();
             let (back, code, err) = there_and_back(piped(&words), &all);
             if driver == "uring" && code == 2 && err.contains("io_uring") {
                 continue;

@@ -5,6 +5,7 @@
 //! names do not eat the machine. A lookup that was given up cannot be stopped; its thread
 //! is replaced meanwhile, up to [`MAX_THREADS`] in all.
 
+#[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
 use core::fmt;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use sockless_core::{Completion, Op, OpKind};
 
-use crate::bell::Bell;
+use crate::Waker;
 
 /// Looks one host name up, blocking: name and port to addresses, best first.
 ///
@@ -35,7 +36,7 @@ const MAX_THREADS: usize = 16;
 /// How long a thread without work stays.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The driver's side: asks, and collects answers when the bell has rung.
+/// The driver's side: asks, and collects answers when they are announced.
 pub(crate) struct Resolver {
     shared: Arc<Shared>,
 }
@@ -65,7 +66,8 @@ struct Running {
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
-    bell: Arc<Bell>,
+    /// Tells the driver that there are answers.
+    announce: Waker,
     lookup: Lookup,
 }
 
@@ -83,15 +85,16 @@ struct State {
 }
 
 impl Resolver {
-    /// A resolver without threads yet; `None` means the system's `getaddrinfo`.
-    pub(crate) fn new(bell: Arc<Bell>, lookup: Option<Lookup>) -> Self {
+    /// A resolver without threads yet, which calls `announce` when there are answers;
+    /// `None` means the system's `getaddrinfo`.
+    pub(crate) fn new(announce: Waker, lookup: Option<Lookup>) -> Self {
         let lookup = lookup.unwrap_or_else(|| Arc::new(system::look_up));
         let state = Mutex::default();
         Self {
             shared: Arc::new(Shared {
                 state,
                 work: Condvar::new(),
-                bell,
+                announce,
                 lookup,
             }),
         }
@@ -185,7 +188,7 @@ impl Shared {
                     found,
                 });
                 drop(state);
-                self.bell.ring();
+                self.announce.wake();
             }
         }
     }
@@ -273,7 +276,7 @@ mod tests {
             drop(gate.lock());
             Ok(Vec::new())
         });
-        Resolver::new(Bell::new().expect("a pipe"), Some(lookup))
+        Resolver::new(Waker::new(|| {}), Some(lookup))
     }
 
     fn threads(resolver: &Resolver) -> usize {

@@ -1,11 +1,10 @@
 //! Operations between submission and completion.
 
-use core::hash::{BuildHasherDefault, Hasher};
 use core::mem;
-use std::collections::HashMap;
 
 use sockless_core::{ConnId, MAX_SEND_BUFS, Op, OpId};
 
+use crate::by_id::ById;
 use crate::socket::Address;
 
 /// Names a flight in the ring's `user_data`: a slot and the generation of its use, so
@@ -94,7 +93,7 @@ impl core::fmt::Debug for ScratchSpace {
 pub(super) struct Flights {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_id: HashMap<u64, Key, BuildHasherDefault<IdHasher>>,
+    by_id: ById<Key>,
     spare: Vec<Scratch>,
     /// Flights whose stage is `Kernel` or `Poll`.
     in_kernel: usize,
@@ -215,30 +214,6 @@ fn next_generation(generation: u32) -> u32 {
         0
     } else {
         generation + 1
-    }
-}
-
-/// For keys that are unique small numbers of our own engine's making: one multiplication.
-#[derive(Debug, Default)]
-pub(super) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // Fibonacci hashing; the rotation brings the well-mixed upper half to where
-        // the table looks.
-        self.0 = (self.0 ^ id)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_right(32);
     }
 }
 

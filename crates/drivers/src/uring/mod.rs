@@ -204,7 +204,7 @@ impl Uring {
             starved: VecDeque::new(),
             closing: Vec::new(),
             ready: Vec::new(),
-            resolver: Resolver::new(Arc::clone(&bell), config.lookup),
+            resolver: Resolver::new(bell.ringer(), config.lookup),
             bell,
             bell_polled: false,
             woken: false,

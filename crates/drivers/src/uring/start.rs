@@ -104,10 +104,7 @@ impl Uring {
             OpKind::Recv { buf: None, min } => self.recv_any(op.conn, *min),
             OpKind::Send { bufs } => self.send(op.conn, bufs),
             // Neither waits for anything, so the ring would only make it take longer.
-            OpKind::Shutdown => {
-                let fd = self.sockets.socket(op.conn)?.raw_fd();
-                socket::shut_down(fd).map(Started::Done)
-            }
+            OpKind::Shutdown => self.sockets.socket(op.conn)?.shut_down().map(Started::Done),
             OpKind::Close => self.close(op.conn),
             _ => Err(socket::unsupported()),
         }

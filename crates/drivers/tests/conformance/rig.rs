@@ -239,3 +239,40 @@ impl Driver for BlockOn {
         "threaded"
     }
 }
+
+/// An async driver, awaited on the runtime that it belongs to.
+#[cfg(feature = "tokio")]
+pub(crate) struct Inside<D> {
+    driver: D,
+    runtime: tokio::runtime::Runtime,
+}
+
+#[cfg(feature = "tokio")]
+impl<D> Inside<D> {
+    pub(crate) fn new(driver: D, runtime: tokio::runtime::Runtime) -> Self {
+        Self { driver, runtime }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<D: AsyncDriver> Driver for Inside<D> {
+    fn submit(&mut self, op: Op) {
+        self.driver.submit(op);
+    }
+
+    fn cancel(&mut self, id: OpId) {
+        self.driver.cancel(id);
+    }
+
+    fn wait(&mut self, deadline: Option<Instant>, done: &mut Vec<Completion>) -> io::Result<()> {
+        self.runtime.block_on(self.driver.wait(deadline, done))
+    }
+
+    fn now(&self) -> Instant {
+        self.driver.now()
+    }
+
+    fn name(&self) -> &'static str {
+        "inside"
+    }
+}
