@@ -255,6 +255,20 @@ enum sockless_reason
     SOCKLESS_REASON_CANCELLED = 37,
     // The engine was used wrongly.
     SOCKLESS_REASON_MISUSE = 38,
+    // The peer's host key is unknown, has changed, or is revoked.
+    SOCKLESS_REASON_HOST_KEY = 39,
+    // There is no such file or directory at the peer.
+    SOCKLESS_REASON_NOT_FOUND = 40,
+    // The peer does not allow it to this user.
+    SOCKLESS_REASON_PERMISSION_DENIED = 41,
+    // The peer could not do it, and says no more.
+    SOCKLESS_REASON_REMOTE_FAILURE = 42,
+    // A transfer cannot go on from there.
+    SOCKLESS_REASON_BAD_RESUME = 43,
+    // A command before or after the transfer failed.
+    SOCKLESS_REASON_QUOTE = 44,
+    // Some of many files failed.
+    SOCKLESS_REASON_INCOMPLETE = 45,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -286,6 +300,8 @@ enum sockless_culprit
     SOCKLESS_CULPRIT_MISUSE = 6,
     // The application cancelled it.
     SOCKLESS_CULPRIT_CANCELLED = 7,
+    // The peer understands, and will not or cannot.
+    SOCKLESS_CULPRIT_PEER_REFUSED = 8,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -335,6 +351,14 @@ enum sockless_layer
     SOCKLESS_LAYER_RAW = 15,
     // The stack of layers.
     SOCKLESS_LAYER_STACK = 16,
+    // SSH.
+    SOCKLESS_LAYER_SSH = 17,
+    // Files over SSH.
+    SOCKLESS_LAYER_SFTP = 18,
+    // Copies over SSH.
+    SOCKLESS_LAYER_SCP = 19,
+    // A command over SSH.
+    SOCKLESS_LAYER_EXEC = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

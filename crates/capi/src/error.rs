@@ -92,6 +92,20 @@ pub enum Reason {
     Cancelled = 37,
     /// The engine was used wrongly.
     Misuse = 38,
+    /// The peer's host key is unknown, has changed, or is revoked.
+    HostKey = 39,
+    /// There is no such file or directory at the peer.
+    NotFound = 40,
+    /// The peer does not allow it to this user.
+    PermissionDenied = 41,
+    /// The peer could not do it, and says no more.
+    RemoteFailure = 42,
+    /// A transfer cannot go on from there.
+    BadResume = 43,
+    /// A command before or after the transfer failed.
+    Quote = 44,
+    /// Some of many files failed.
+    Incomplete = 45,
 }
 
 /// Who caused it.
@@ -114,6 +128,8 @@ pub enum Culprit {
     Misuse = 6,
     /// The application cancelled it.
     Cancelled = 7,
+    /// The peer understands, and will not or cannot.
+    PeerRefused = 8,
 }
 
 /// The layer that failed. New layers get new numbers; `sockless_error.layer_name` names all.
@@ -154,6 +170,14 @@ pub enum Layer {
     Raw = 15,
     /// The stack of layers.
     Stack = 16,
+    /// SSH.
+    Ssh = 17,
+    /// Files over SSH.
+    Sftp = 18,
+    /// Copies over SSH.
+    Scp = 19,
+    /// A command over SSH.
+    Exec = 20,
 }
 
 /// An error. All texts end with a NUL; what they are valid for says where the error is from.
@@ -285,6 +309,13 @@ fn reason(reason: From) -> Reason {
         From::Upload => Reason::Upload,
         From::Cancelled => Reason::Cancelled,
         From::Misuse => Reason::Misuse,
+        From::HostKey => Reason::HostKey,
+        From::NotFound => Reason::NotFound,
+        From::PermissionDenied => Reason::PermissionDenied,
+        From::RemoteFailure => Reason::RemoteFailure,
+        From::BadResume => Reason::BadResume,
+        From::Quote => Reason::Quote,
+        From::Incomplete => Reason::Incomplete,
         // A test sees to it that none is missing.
         _ => Reason::None,
     }
@@ -300,6 +331,7 @@ fn culprit(culprit: sockless::Culprit) -> Culprit {
         From::Limit => Culprit::Limit,
         From::Misuse => Culprit::Misuse,
         From::Cancelled => Culprit::Cancelled,
+        From::PeerRefused => Culprit::PeerRefused,
         _ => Culprit::None,
     }
 }
@@ -322,6 +354,10 @@ const LAYERS: &[(&str, Layer)] = &[
     ("http", Layer::Http),
     ("raw", Layer::Raw),
     ("stack", Layer::Stack),
+    ("ssh", Layer::Ssh),
+    ("sftp", Layer::Sftp),
+    ("scp", Layer::Scp),
+    ("exec", Layer::Exec),
 ];
 
 fn layer(name: &str) -> Layer {

@@ -14,6 +14,9 @@
 //! - **Memory that the kernel may touch** belongs to an operation until that is completed, also
 //!   when the engine is closed before.
 
+#[cfg(not(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl")))]
+compile_error!("the C interface needs a TLS feature: tls-rustls, tls-ring or tls-openssl");
+
 pub mod allocator;
 mod convert;
 pub mod engine;
