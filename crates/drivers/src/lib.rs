@@ -66,19 +66,16 @@ mod polling;
     )
 ))]
 mod resolver;
-#[cfg(any(
-    feature = "compio",
-    all(
-        unix,
-        any(
-            feature = "uring",
-            feature = "blocking",
-            feature = "aio",
-            feature = "tokio"
-        )
+#[cfg(all(
+    unix,
+    any(
+        feature = "uring",
+        feature = "blocking",
+        feature = "tokio",
+        feature = "aio",
+        feature = "compio"
     )
 ))]
-#[cfg_attr(windows, path = "socket_windows.rs")]
 #[cfg_attr(
     not(any(
         feature = "uring",
@@ -88,6 +85,9 @@ mod resolver;
     )),
     allow(dead_code, reason = "compio makes most calls itself")
 )]
+mod socket;
+#[cfg(all(windows, feature = "compio"))]
+#[path = "socket_windows.rs"]
 mod socket;
 #[cfg(any(
     feature = "compio",

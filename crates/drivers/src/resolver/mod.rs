@@ -5,7 +5,10 @@
 //! names do not eat the machine. A lookup that was given up cannot be stopped; its thread
 //! is replaced meanwhile, up to [`MAX_THREADS`] in all.
 
-#[cfg_attr(windows, path = "windows.rs")]
+#[cfg(unix)]
+mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
 mod system;
 
 use core::fmt;
