@@ -25,9 +25,10 @@ fn identity(name: &str, text: &[u8]) -> Identity {
 }
 
 fn knows(key: &Identity) -> Manner {
-    let mut manner = Manner::default();
-    manner.keys = vec![PublicKey::from_bytes(key.public()).expect("a key")];
-    manner
+    Manner {
+        keys: vec![PublicKey::from_bytes(key.public()).expect("a key")],
+        ..Manner::default()
+    }
 }
 
 fn with(identities: Identities, manner: Manner) -> World {
