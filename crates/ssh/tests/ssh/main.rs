@@ -2,6 +2,8 @@
 
 mod channels;
 mod conformance;
+mod hostile;
 mod login;
 mod server;
+mod tunnel;
 mod world;

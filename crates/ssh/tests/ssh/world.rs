@@ -196,6 +196,16 @@ impl World {
         world
     }
 
+    /// A login whose bytes somebody else carries.
+    pub(crate) fn logged_in_over(mut carry: impl FnMut(&mut Self)) -> Self {
+        let mut world = Self::channels(alice(), Manner::default());
+        for _ in 0..30 {
+            world.pump();
+            carry(&mut world);
+        }
+        world
+    }
+
     #[track_caller]
     pub(crate) fn expect_open(&self) {
         assert!(self.fault.is_none(), "{:?}", self.fault);
