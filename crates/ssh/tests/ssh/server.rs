@@ -159,7 +159,7 @@ impl Server {
         }
     }
 
-    fn quiesce(&mut self) {
+    fn quiesce(&self) {
         let runtime = self.runtime.as_ref().expect("it is there");
         self.parks.lock().expect("no panic").0 = 0;
         let parks = &self.parks;
