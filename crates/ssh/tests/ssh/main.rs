@@ -3,6 +3,8 @@
 mod channels;
 mod conformance;
 mod keys;
+mod hostile;
 mod login;
 mod server;
+mod tunnel;
 mod world;
