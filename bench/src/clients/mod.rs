@@ -1,5 +1,6 @@
 //! The clients, each in a process of its own: what they are given and who they are.
 
+mod abi;
 mod bare;
 #[cfg(feature = "openssl")]
 mod bare_openssl;
@@ -109,6 +110,7 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
         #[cfg(feature = "openssl")]
         "uring-openssl" => ours::run(client, work, &task),
         "scripted" => scripted::run(&task),
+        "abi" => abi::run(work, &task),
         "bare" => bare::run(work, &task),
         #[cfg(feature = "openssl")]
         "bare-openssl" => bare_openssl::run(work, &task),
