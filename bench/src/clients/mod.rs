@@ -1,5 +1,6 @@
 //! The clients, each in a process of its own: what they are given and who they are.
 
+mod abi;
 #[cfg(feature = "drivers")]
 mod awaited;
 mod bare;
@@ -115,6 +116,7 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
         #[cfg(feature = "openssl")]
         "uring-openssl" => ours::run(client, work, &task),
         "scripted" => scripted::run(&task),
+        "abi" => abi::run(work, &task),
         "bare" => bare::run(work, &task),
         #[cfg(feature = "openssl")]
         "bare-openssl" => bare_openssl::run(work, &task),

@@ -1,5 +1,6 @@
 //! The benchmarks: what each client is asked to do, and where the bars are.
 
+mod abi;
 mod download;
 mod drivers;
 mod engine;
@@ -34,6 +35,7 @@ pub const ALL: &[(&str, Work)] = &[
     ("handshakes", handshakes::run),
     ("idle", idle::run),
     ("engine", engine::run),
+    ("abi", abi::run),
     ("oneshot", oneshot::run),
     ("ssh", ssh::run),
 ];
