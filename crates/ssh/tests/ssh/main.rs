@@ -1,7 +1,12 @@
-//! The SSH layer against a server in memory.
+//! The SSH layer with russh in it, against a server in memory.
+
+use sockless_ssh::Library;
 
 mod channels;
 mod conformance;
 mod login;
 mod server;
 mod world;
+
+/// The library that speaks for us.
+const LIBRARY: Library = Library::Russh;
