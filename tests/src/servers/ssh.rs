@@ -142,6 +142,7 @@ fn server_config(path: &impl Fn(&str) -> String, port: u16) -> String {
          KbdInteractiveAuthentication no\n\
          MaxStartups 100\n\
          StrictModes no\n\
+         Subsystem sftp internal-sftp\n\
          UsePAM {pam}\n",
         path("host"),
         path("pid"),
