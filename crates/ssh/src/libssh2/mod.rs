@@ -133,9 +133,10 @@ impl Libssh2 {
             }
             let input = self.session.input();
             let fed = input.is_empty() && self.frames.feed(&mut self.incoming, input);
+            let before = self.session.waiting();
             self.advance(cx)?;
             // What it does not ask for now it will ask for when a channel is opened.
-            if !fed || !self.session.input().is_empty() {
+            if !fed && self.session.waiting() == before {
                 return Ok(());
             }
         }

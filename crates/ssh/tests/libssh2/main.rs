@@ -8,6 +8,7 @@ mod channels;
 mod conformance;
 #[path = "../ssh/login.rs"]
 mod login;
+mod logins;
 #[path = "../ssh/server.rs"]
 mod server;
 #[path = "../ssh/world.rs"]
