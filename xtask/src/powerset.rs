@@ -7,6 +7,7 @@ use crate::command::{cargo, root, run as run_command};
 const CRATES: &[(&str, &str)] = &[
     ("http", "sockless-http"),
     ("tls", "sockless-tls"),
+    ("ssh", "sockless-ssh"),
     ("drivers", "sockless-drivers"),
     ("sockless", "sockless"),
 ];

@@ -165,7 +165,7 @@ impl Session {
     }
 
     /// The code that the command has ended with.
-    pub(in super::super) fn exit_status(&mut self, at: ChannelId) -> Option<u32> {
+    pub(in super::super) fn exit_status(&self, at: ChannelId) -> Option<u32> {
         let channel = self.channel(at);
         // SAFETY: the channel is alive.
         unsafe {
