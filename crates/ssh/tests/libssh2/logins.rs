@@ -1,12 +1,15 @@
 //! What libssh2 does not tell, and what takes somebody's time.
 
+use std::sync::Arc;
+
 use russh::MethodKind;
-use sockless_core::{Answer, Ask, Reason};
+use sockless_core::{Answer, Ask, Buf, Culprit, Reason};
+use sockless_ssh::Algorithms;
 use sockless_ssh::login::Credentials;
 use sockless_ssh::message::Kind;
 
-use crate::server::{Manner, key};
-use crate::world::{Ring, World, alice};
+use crate::server::{Manner, key, rsa_key};
+use crate::world::{Ring, World, alice, config};
 
 fn only(method: MethodKind) -> Manner {
     Manner {
@@ -81,10 +84,7 @@ fn an_agent_may_take_its_time() {
     manner.keys = vec![key(5).public_key().clone()];
     let mut ring = Ring::new([key(4), key(5)]);
     ring.slow = 3;
-    let mut world = World::channels(
-        Credentials::new("alice").keys(std::sync::Arc::new(ring)),
-        manner,
-    );
+    let mut world = World::channels(Credentials::new("alice").keys(Arc::new(ring)), manner);
     for _ in 0..10 {
         world.run();
     }
@@ -100,15 +100,89 @@ fn an_agent_may_take_its_time() {
 
 #[test]
 fn a_key_that_cannot_sign_is_not_the_end() {
-    let mut manner = Manner::default();
-    manner.keys = vec![key(5).public_key().clone()];
-    manner.methods = vec![MethodKind::PublicKey, MethodKind::Password];
+    let manner = Manner {
+        keys: vec![key(5).public_key().clone()],
+        methods: vec![MethodKind::PublicKey, MethodKind::Password],
+        ..Manner::default()
+    };
     let mut ring = Ring::new([key(5)]);
     ring.broken = true;
-    let mut world = World::channels(alice().keys(std::sync::Arc::new(ring)), manner);
+    let mut world = World::channels(alice().keys(Arc::new(ring)), manner);
     world.run();
     world.expect_open();
     assert!(world.attempts().contains(&"password alice".to_owned()));
+}
+
+#[test]
+fn rsa_keys_sign_with_sha_2() {
+    let mut manner = only(MethodKind::PublicKey);
+    let pair = rsa_key();
+    manner.keys = vec![pair.public_key().clone()];
+    let ring = Ring::new([pair]);
+    let mut world = World::channels(Credentials::new("alice").keys(Arc::new(ring)), manner);
+    world.run();
+    world.expect_open();
+}
+
+#[test]
+fn what_came_before_a_farewell_is_delivered() {
+    let mut world = World::logged_in();
+    world.put(1, Kind::Exec, b"tunnel");
+    world.run();
+    world.server.tell(b"last");
+    world
+        .server
+        .disconnect(russh::Disconnect::ServiceNotAvailable, "closed for lunch");
+    world.run();
+    assert_eq!(world.payload(1, Kind::Data), b"last");
+    let what = &world.fault().what;
+    assert!(what.contains("closed for lunch"), "{what}");
+}
+
+#[test]
+fn whoever_is_no_ssh_server_is_told_apart() {
+    for (said, reason) in [
+        (&b"SSH-1.5-old\r\n"[..], Reason::WrongProtocol),
+        (&[b'x'; 70_000], Reason::WrongProtocol),
+        (b"", Reason::Truncated),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", Reason::Truncated),
+    ] {
+        let mut world = World::channels(alice(), Manner::default());
+        world.net_in.push(Buf::from(said));
+        world.net_in.finish();
+        world.pump();
+        world.pump();
+        assert_eq!(world.fault().reason, reason, "{:?}", world.fault());
+    }
+}
+
+#[test]
+fn algorithms_that_it_does_not_have_are_named() {
+    let mut algorithms = Algorithms::default();
+    algorithms.set(sockless_ssh::Kind::Cipher, "arcfour");
+    let built = config(alice()).algorithms(algorithms).build();
+    let fault = built.expect_err("it is not there");
+    assert_eq!(fault.reason, Reason::BadRequest);
+    assert!(fault.what.contains("aes128-ctr"), "{}", fault.what);
+}
+
+#[test]
+fn both_lists_are_told_when_nothing_is_common() {
+    let mut manner = Manner::default();
+    manner.preferred.cipher = vec![russh::cipher::AES_256_GCM].into();
+    let mut algorithms = Algorithms::default();
+    algorithms.set(sockless_ssh::Kind::Cipher, "aes128-ctr");
+    let client = config(alice()).algorithms(algorithms).build();
+    let filter = client.expect("good settings").channels("host", 22);
+    let mut world = World::new(filter.expect("a filter"), manner);
+    world.run();
+    assert_eq!(world.fault().culprit, Culprit::PeerIncompatible);
+    let what = &world.fault().what;
+    assert!(what.contains("we offer aes128-ctr"), "{what}");
+    assert!(
+        what.contains("the peer offers aes256-gcm@openssh.com"),
+        "{what}"
+    );
 }
 
 #[test]
@@ -117,7 +191,7 @@ fn two_factors_are_found_by_asking_again() {
     manner.chain = vec![MethodKind::PublicKey, MethodKind::Password];
     manner.keys = vec![key(5).public_key().clone()];
     let ring = Ring::new([key(5)]);
-    let mut world = World::channels(alice().keys(std::sync::Arc::new(ring)), manner);
+    let mut world = World::channels(alice().keys(Arc::new(ring)), manner);
     world.run();
     assert!(
         world.notes.iter().any(|note| note.contains("also wants")),
