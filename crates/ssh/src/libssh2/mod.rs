@@ -167,10 +167,9 @@ impl Libssh2 {
         Ok(())
     }
 
-    /// The stream has ended: once nothing is left to be read from libssh2, it learns of it.
+    /// The stream has ended: libssh2 learns of it once all that can be read from it has been.
     fn end(&mut self, cx: &mut Cx<'_>) {
-        let unread = self.channels.readable(&self.session) > 0;
-        if unread || (!self.incoming.is_empty() && self.session.input().is_empty()) {
+        if self.channels.readable(&self.session) > 0 && !self.ready.has_room() {
             return;
         }
         self.session.end_input();

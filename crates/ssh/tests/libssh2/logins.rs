@@ -110,7 +110,8 @@ fn a_key_that_cannot_sign_is_not_the_end() {
     let mut world = World::channels(alice().keys(Arc::new(ring)), manner);
     world.run();
     world.expect_open();
-    assert!(world.attempts().contains(&"password alice".to_owned()));
+    let expected = ["none alice", "offer known", "password alice"];
+    assert_eq!(world.attempts(), expected);
 }
 
 #[test]
@@ -210,6 +211,7 @@ fn the_banner_is_a_note() {
     world.expect_open();
     let banner = world.notes.iter().find(|note| note.starts_with("banner"));
     assert_eq!(banner.expect("a banner"), "banner: Be good\\u{1b}[31m");
+    assert_eq!(world.attempts(), ["none alice", "password alice"]);
 }
 
 #[test]
