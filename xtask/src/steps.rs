@@ -65,9 +65,16 @@ fn clippy() -> Outcome {
     ]))
 }
 
-/// What the default features leave out: ring instead of AWS-LC under the same tests, and the
-/// system's certificate authorities.
+/// What the default features leave out: ring instead of AWS-LC under the same tests, the
+/// system's certificate authorities, and libssh2 beside russh.
 fn other_features() -> Outcome {
+    run_command(&mut cargo(&[
+        "test",
+        "-p",
+        "sockless-ssh",
+        "--features",
+        "libssh2",
+    ]))?;
     run_command(&mut cargo(&[
         "test",
         "-p",

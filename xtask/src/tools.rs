@@ -45,6 +45,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gcc", "cc"),
     ("libc6-dev", "/usr/include/stdio.h"),
     ("libssl-dev", "/usr/include/openssl/ssl.h"),
+    ("zlib1g-dev", "/usr/include/zlib.h"),
     ("pkg-config", "pkg-config"),
     ("g++", "c++"),
     ("binutils", "nm"),

@@ -21,8 +21,8 @@ const MACROS: &[&str] = &[
     concat!("#[", "ignore"),
 ];
 
-/// The owned buffer, the engines underneath, the C interface, what measures them, and the one call
-/// that crate openssl has no safe form of. Besides these,
+/// The owned buffer, the engines underneath, the C interface, what measures them, the one call
+/// that crate openssl has no safe form of, and libssh2, which has no safe form at all. Besides these,
 /// integration tests and examples may: to count allocations takes an allocator, and a
 /// program with an io_uring of its own submits to it.
 const UNSAFE: &[&str] = &[
@@ -30,6 +30,7 @@ const UNSAFE: &[&str] = &[
     "crates/drivers/",
     "crates/capi/",
     "crates/tls/src/openssl/resume.rs",
+    "crates/ssh/src/libssh2/ffi/",
     "bench/",
 ];
 
@@ -152,6 +153,9 @@ mod tests {
         assert!(unsafe_places(&file("crates/drivers/src/uring.rs", bad)).is_empty());
         assert!(unsafe_places(&file("crates/core/src/buf/block.rs", bad)).is_empty());
         assert!(unsafe_places(&file("crates/tls/src/openssl/resume.rs", bad)).is_empty());
+        assert!(unsafe_places(&file("crates/ssh/src/libssh2/ffi/mod.rs", bad)).is_empty());
+        let above = unsafe_places(&file("crates/ssh/src/libssh2/mod.rs", bad));
+        assert_eq!(above.len(), 1);
         let beside = unsafe_places(&file("crates/tls/src/openssl/sessions.rs", bad));
         assert_eq!(beside.len(), 1);
         assert!(unsafe_places(&file("crates/tls/tests/allocations/main.rs", bad)).is_empty());

@@ -25,6 +25,8 @@ pub(super) struct Login {
     trying: Option<Trying>,
     /// The text for the user has been given out.
     has_banner: bool,
+    /// What came of a step that gave out the text first.
+    next: Option<Event>,
 }
 
 enum Trying {
@@ -53,6 +55,8 @@ struct Key {
     is_asked: bool,
     /// It has not come yet; only it can help on.
     waits: bool,
+    /// There will be none.
+    is_refused: bool,
 }
 
 impl Login {
@@ -69,6 +73,7 @@ impl Login {
                 is_prepared: false,
                 is_asked: false,
                 waits: false,
+                is_refused: false,
             })),
             Method::KeyboardInteractive => Trying::Interactive {
                 answers: None,
@@ -89,15 +94,19 @@ impl Login {
     /// Takes a signature that was asked for, as it is on the wire.
     pub(super) fn signature(&mut self, signature: Option<Vec<u8>>) {
         if let Some(Trying::Key(key)) = &mut self.trying {
+            let signature = signature.and_then(|wire| bare(&wire));
             key.waits = false;
-            key.signing.signature = Some(signature.and_then(|wire| bare(&wire)));
+            key.is_refused = signature.is_none();
+            key.signing.signature = Some(signature);
         }
     }
 
     /// Goes on, as far as it can. `None`: more is needed, from the peer or from above.
     pub(super) fn advance(&mut self, session: &mut Session) -> Result<Option<Event>, Failure> {
-        let trying = self.trying.as_mut();
-        let outcome = match trying {
+        if let Some(event) = self.next.take() {
+            return Ok(Some(event));
+        }
+        let outcome = match self.trying.as_mut() {
             None => return Ok(None),
             Some(Trying::Never) => return Ok(Some(self.denied(false))),
             Some(Trying::List { after }) => {
@@ -109,7 +118,9 @@ impl Login {
                 Ok(event) => return Ok(Some(event)),
                 Err(step) => step,
             },
-            Some(Trying::Interactive { is_asking: true, .. }) => return Ok(None),
+            Some(Trying::Interactive {
+                is_asking: true, ..
+            }) => return Ok(None),
             Some(Trying::Interactive { answers, is_asking }) => {
                 match session.interact(&self.user, answers.take()) {
                     Turn::Waits => Poll::Pending,
@@ -130,8 +141,9 @@ impl Login {
             }
             Poll::Ready(Err(failure)) if failure.is_unasked() => Ok(Some(self.denied(false))),
             Poll::Ready(Err(failure)) if failure.is_denial() => {
-                let unknown_key = matches!(&self.trying, Some(Trying::Key(key)) if !key.is_asked);
-                if unknown_key && failure.is_unknown() {
+                if let Some(Trying::Key(key)) = &self.trying
+                    && (key.is_refused || (!key.is_asked && failure.is_unknown()))
+                {
                     return Ok(Some(self.denied(false)));
                 }
                 self.trying = Some(Trying::List { after: true });
@@ -147,26 +159,28 @@ impl Login {
         session: &mut Session,
     ) -> Result<Option<Event>, Failure> {
         let outcome = session.allowed(&self.user);
-        if !self.has_banner
-            && let Some(banner) = session.banner()
-        {
-            self.has_banner = true;
-            return Ok(Some(Event::Banner(banner)));
-        }
-        match outcome {
-            Poll::Pending => Ok(None),
+        let event = match outcome {
+            Poll::Pending => None,
             Poll::Ready(Ok(Allowed::Anybody)) => {
                 self.trying = None;
-                Ok(Some(Event::Authenticated))
+                Some(Event::Authenticated)
             }
             Poll::Ready(Ok(Allowed::By(list))) => {
                 let methods: Vec<String> = list.split(',').map(str::to_owned).collect();
                 let changed = self.methods != methods;
                 self.methods = methods;
-                Ok(Some(self.denied(after && changed)))
+                Some(self.denied(after && changed))
             }
-            Poll::Ready(Err(failure)) => Err(failure),
+            Poll::Ready(Err(failure)) => return Err(failure),
+        };
+        if !self.has_banner
+            && let Some(banner) = session.banner()
+        {
+            self.has_banner = true;
+            self.next = event;
+            return Ok(Some(Event::Banner(banner)));
         }
+        Ok(event)
     }
 
     fn denied(&mut self, partial: bool) -> Event {
@@ -203,6 +217,7 @@ impl Key {
         self.is_asked = true;
         if !self.algorithms.iter().any(|name| *name == algorithm) {
             // An old server that takes SHA-1 alone for RSA: it does not get it.
+            self.is_refused = true;
             self.signing.signature = Some(None);
             return Ok(Err(session.public_key(user, &self.blob, &mut self.signing)));
         }

@@ -11,6 +11,7 @@
 mod channels;
 mod fault;
 mod ffi;
+mod frames;
 mod hello;
 mod login;
 mod offer;
@@ -27,11 +28,12 @@ use crate::client::{Libraries, Tuning};
 use crate::message::Channel;
 use channels::Channels;
 use ffi::{Failure, Method as Negotiated, Session};
+use frames::Frames;
 use hello::Hello;
 use login::Login;
 use ready::Ready;
 
-/// Bytes that wait for libssh2 to ask for them.
+/// Bytes that wait for their turn.
 const AHEAD: usize = 256 * 1024;
 
 /// Memory of libssh2's, in bytes, beyond which no more bytes are given to it: so much, and more for
@@ -66,6 +68,8 @@ impl Libraries for Library {
             session,
             algorithms,
             stage: Stage::Handshake,
+            incoming: Pipe::new(AHEAD),
+            frames: Frames::new(),
             hello: Hello::new(self.tuning.banner),
             login: Login::default(),
             channels: Channels::new(self.tuning.window, self.tuning.packet),
@@ -81,6 +85,9 @@ struct Libssh2 {
     /// What is offered.
     algorithms: Algorithms,
     stage: Stage,
+    /// From the peer, not given to libssh2 yet.
+    incoming: Pipe,
+    frames: Frames,
     hello: Hello,
     login: Login,
     channels: Channels,
@@ -105,14 +112,33 @@ enum Stage {
 }
 
 impl Libssh2 {
-    /// Gives libssh2 what has come.
+    /// Takes what has come, as far as libssh2 has memory for it.
     fn take(&mut self, net_in: &mut Pipe) {
         let most = MEMORY + self.channels.memory();
         self.session.allow_memory(most + MARGIN);
-        while self.session.input().len() < AHEAD && self.session.memory() < most {
+        while self.incoming.room() > 0 && self.session.memory() < most {
             let Some(piece) = net_in.pop() else { return };
             self.hello.hear(&piece);
-            self.session.input().push(piece);
+            self.incoming.push(piece);
+        }
+    }
+
+    /// Gives libssh2 one packet after another, and takes what comes of each.
+    fn digest(&mut self, cx: &mut Cx<'_>) -> Result<(), Failure> {
+        loop {
+            if self.frames.is_sealed_anew() {
+                let mut name = |method| self.session.agreed(method).unwrap_or_default();
+                let (cipher, mac) = (name(Negotiated::CipherIn), name(Negotiated::MacIn));
+                self.frames.seal(&cipher, &mac);
+            }
+            let input = self.session.input();
+            let fed = input.is_empty() && self.frames.feed(&mut self.incoming, input);
+            let before = self.session.waiting();
+            self.advance(cx)?;
+            // What it does not ask for now it will ask for when a channel is opened.
+            if !fed && self.session.waiting() == before {
+                return Ok(());
+            }
         }
     }
 
@@ -141,9 +167,9 @@ impl Libssh2 {
         Ok(())
     }
 
-    /// The stream has ended: once nothing is left to be read from libssh2, it learns of it.
+    /// The stream has ended: libssh2 learns of it once all that can be read from it has been.
     fn end(&mut self, cx: &mut Cx<'_>) {
-        if self.channels.readable(&self.session) > 0 {
+        if self.channels.readable(&self.session) > 0 && !self.ready.has_room() {
             return;
         }
         self.session.end_input();
@@ -197,7 +223,7 @@ impl Backend for Libssh2 {
             if let Some(fault) = fault::of_hello(&self.hello) {
                 self.stage = Stage::Over;
                 self.ready.push(Event::Failed(fault));
-            } else if let Err(failure) = self.advance(cx) {
+            } else if let Err(failure) = self.digest(cx) {
                 self.fail(&failure);
             } else if net_in.at_end() {
                 self.end(cx);
@@ -288,7 +314,8 @@ impl Backend for Libssh2 {
         match self.algorithms.may_compress() {
             true => None,
             false => Some(
-                self.session.waiting()
+                self.incoming.len()
+                    + self.session.waiting()
                     + self.channels.readable(&self.session)
                     + self.ready.bytes()
                     + INSIDE,

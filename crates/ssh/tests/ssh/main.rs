@@ -1,4 +1,6 @@
-//! The SSH layer against a server in memory.
+//! The SSH layer with russh in it, against a server in memory.
+
+use sockless_ssh::Library;
 
 mod channels;
 mod conformance;
@@ -8,3 +10,6 @@ mod login;
 mod server;
 mod tunnel;
 mod world;
+
+/// The library that speaks for us.
+const LIBRARY: Library = Library::Russh;

@@ -127,7 +127,7 @@ impl Signer for One {
 }
 
 pub(crate) fn config(credentials: Credentials) -> Config {
-    Config::new(credentials, Arc::new(Known::default()))
+    Config::new(credentials, Arc::new(Known::default())).library(crate::LIBRARY)
 }
 
 pub(crate) fn alice() -> Credentials {

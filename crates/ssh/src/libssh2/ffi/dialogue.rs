@@ -93,7 +93,7 @@ impl Session {
         while let CoroutineResult::Yield(_) = coroutine.resume(None) {}
     }
 
-    fn begin(&mut self, user: &str) -> io::Result<Dialogue> {
+    fn begin(&self, user: &str) -> io::Result<Dialogue> {
         let stack = DefaultStack::new(STACK)?;
         let (raw, user) = (Raw(self.raw()), user.to_owned());
         let talk = move |yielder: &Yielder<Answers, Left>, _: Answers| {

@@ -62,16 +62,19 @@ impl Wire {
     }
 
     fn read(&mut self, into: &mut [u8]) -> isize {
-        let Some(front) = self.input.front() else {
-            return match self.ended {
-                true => 0,
-                false => -(libc::EAGAIN as isize),
-            };
-        };
-        let n = front.len().min(into.len());
-        into[..n].copy_from_slice(&front[..n]);
-        self.input.consume(n);
-        n as isize
+        let mut n = 0;
+        while n < into.len()
+            && let Some(front) = self.input.front()
+        {
+            let some = front.len().min(into.len() - n);
+            into[n..n + some].copy_from_slice(&front[..some]);
+            self.input.consume(some);
+            n += some;
+        }
+        match n {
+            0 if !self.ended => -(libc::EAGAIN as isize),
+            n => n as isize,
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> isize {
