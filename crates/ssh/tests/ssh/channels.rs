@@ -48,6 +48,15 @@ fn errors_codes_and_signals_are_told_apart() {
 }
 
 #[test]
+fn a_channel_without_its_command_is_closed() {
+    let mut world = World::logged_in();
+    world.put(1, Kind::Exec, b"unheard of");
+    world.run();
+    assert_eq!(world.kinds(1), [Kind::Refused]);
+    assert_eq!(world.server.seen.lock().expect("no panic").closed, 1);
+}
+
+#[test]
 fn a_peer_without_room_says_so() {
     let mut world = World::logged_in();
     for channel in 0..41 {
