@@ -4,8 +4,8 @@ use sockless_ssh::Library;
 
 mod channels;
 mod conformance;
-mod keys;
 mod hostile;
+mod keys;
 mod login;
 mod server;
 mod tunnel;
