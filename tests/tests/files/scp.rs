@@ -142,7 +142,8 @@ fn a_tree_is_put() {
 fn what_cannot_be_done_is_said_clearly() {
     let folder = Folder::new();
     fs::create_dir(folder.at("dir")).expect("made");
-    let failures: [(Box<dyn Fn() -> Result<(), Fault>>, Reason, &str); 4] = [
+    type Fails<'a> = Box<dyn Fn() -> Result<(), Fault> + 'a>;
+    let failures: [(Fails<'_>, Reason, &str); 4] = [
         (
             Box::new(|| scp(&folder, ScpGet::new("none\u{1b}").exchange(), Vec::new()).1),
             Reason::NotFound,

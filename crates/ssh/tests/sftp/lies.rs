@@ -16,6 +16,7 @@ fn get_with(whims: Whims) -> (Told, Result<(), Fault>) {
 /// Changes each answer of that kind.
 fn tampering(kind: u8, mut change: impl FnMut(&mut Vec<u8>) + 'static) -> Whims {
     Whims {
+        honest: false,
         tamper: Box::new(move |packet| {
             if packet[4] == kind {
                 change(packet);

@@ -28,6 +28,8 @@ pub(crate) struct Whims {
     pub(crate) entries: usize,
     /// An open file is gone after that many requests for it.
     pub(crate) vanish_after: usize,
+    /// Whether its answers arrive as it made them.
+    pub(crate) honest: bool,
     /// What becomes of each answer on its way.
     pub(crate) tamper: Tamper,
     /// What a file's length is told to be, where that is not the truth.
@@ -47,6 +49,7 @@ impl Default for Whims {
             ],
             entries: 100,
             vanish_after: usize::MAX,
+            honest: true,
             tamper: Box::new(|_| {}),
             told_length: None,
             disk: usize::MAX,
@@ -374,6 +377,16 @@ impl Far for Model {
             let packet: Vec<u8> = self.heard.drain(..end).collect();
             self.request(packet[4], Fields(&packet[5..]));
         }
+    }
+
+    fn sure(&self) -> Option<u64> {
+        let whims = &self.whims;
+        let keeps = whims.honest
+            && !whims.short
+            && whims.told_length.is_none()
+            && whims.vanish_after == usize::MAX;
+        let coming = self.says.iter().map(|(_, payload)| payload.len() as u64);
+        keeps.then(|| coming.sum())
     }
 
     fn say(&mut self) -> Option<(Kind, Vec<u8>)> {

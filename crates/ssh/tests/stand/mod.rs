@@ -14,6 +14,10 @@ pub(crate) trait Far {
     fn hear(&mut self, bytes: &[u8]);
     /// No more of them.
     fn finish(&mut self) {}
+    /// Bytes that it is sure to say if it hears nothing more, where it keeps its word.
+    fn sure(&self) -> Option<u64> {
+        None
+    }
     /// The next message up; `None`: it has nothing to say before it hears more.
     fn say(&mut self) -> Option<(Kind, Vec<u8>)>;
 }
@@ -168,6 +172,15 @@ impl<E: Exchange> Stand<E> {
 
     /// From the far end to the exchange: a burst, as one message or a part of one.
     fn hand_up(&mut self, far: &mut dyn Far, cx: &Cx<'_>) {
+        if let Some(sure) = far.sure() {
+            let coming: usize = self.coming.iter().map(|(_, payload)| payload.len()).sum();
+            let there = self.from_peer.len() as u64 + coming as u64;
+            let expects = self.exchange.expects();
+            assert!(
+                expects <= sure + there,
+                "{expects} promised, {sure} and {there} to come"
+            );
+        }
         let next = self.coming.pop_front().or_else(|| far.say());
         let Some((kind, mut payload)) = next else {
             panic!("both wait for each other: {:?}", self.told.events);
