@@ -11,7 +11,7 @@ use sockless_capi::request::{
     RequestText, sockless_request_new, sockless_request_set_text, sockless_request_start,
 };
 
-/// One engine.
+/// One engine; it is closed, and gets everything back, when it goes.
 pub(crate) struct Rig {
     pub(crate) storage: Box<Engine>,
     pub(crate) now: u64,
@@ -160,5 +160,14 @@ impl Rig {
     pub(crate) fn close(&mut self) -> i32 {
         // SAFETY: storage of the rig's.
         unsafe { sockless_engine_close(self.engine()) }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.close();
+        for operation in core::mem::take(&mut self.flying) {
+            self.complete(operation, -125);
+        }
     }
 }
