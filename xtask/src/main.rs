@@ -27,7 +27,7 @@ cargo xtask TASK
   test                        everything that has to hold before a change goes in
   ci                          the same
   tidy                        budgets, dead files, forbidden words, documentation
-  seam                        proves that core, http, tls and tunnels cannot name a socket
+  seam                        proves that core, http, tls, ssh and tunnels cannot name a socket
   matrix [--json FILE] [--filter TEXT]
                               the release command against real servers and faults;
                               SOCKLESS_COMMAND=curl tries another command

@@ -1,4 +1,4 @@
-//! Proves that core, http, tls and tunnels cannot name a socket, a clock or a thread.
+//! Proves that core, http, tls, ssh and tunnels cannot name a socket, a clock or a thread.
 //!
 //! Three proofs, as each alone has a hole: nothing they depend on does I/O; the bans in
 //! `clippy.toml` hold without exception; and clippy, given code that breaks each ban,
@@ -13,9 +13,10 @@ use crate::command::{cargo, output, root, run as run_command, target};
 use crate::tidy::source;
 use probes::{PRELUDE, PROBES};
 
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 5] = [
     "sockless-core",
     "sockless-http",
+    "sockless-ssh",
     "sockless-tls",
     "sockless-tunnels",
 ];
@@ -51,6 +52,20 @@ const CRYPTOGRAPHY: &[&str] = &[
     "rustls-ring",
 ];
 
+/// What `sockless-ssh` may depend on although I/O is in it: russh's client runs on tokio's scheduler,
+/// and asks for all of tokio. What of it would be a socket is in [`SOCKETS`].
+const TOLERATED: [&str; 2] = ["russh", "tokio"];
+
+/// Names in these two that make or take sockets, processes or files: `crates/ssh` has none of them.
+const SOCKETS: [&str; 6] = [
+    "tokio::net",
+    "tokio::fs",
+    "tokio::process",
+    "client::connect(",
+    "AgentClient",
+    "enable_io",
+];
+
 /// All three proofs.
 pub(crate) fn run() -> Outcome {
     for package in CRATES {
@@ -66,7 +81,11 @@ pub(crate) fn run() -> Outcome {
             "--format",
             " {p}",
         ]))?;
-        let found = io_crates(&tree);
+        let tolerated: &[&str] = match package {
+            "sockless-ssh" => &TOLERATED,
+            _ => &[],
+        };
+        let found = io_crates(&tree, tolerated);
         if !found.is_empty() {
             return Err(format!(
                 "{package} depends on what does I/O: {}",
@@ -74,7 +93,7 @@ pub(crate) fn run() -> Outcome {
             ));
         }
     }
-    println!("no dependency of core, http, tls and tunnels does I/O");
+    println!("no dependency of core, http, tls, ssh and tunnels does I/O, but for tokio below ssh");
     no_way_around()?;
     // Forbidden, not denied: an `allow` in the source is then an error as well.
     let mut args = vec!["clippy", "--all-features"];
@@ -87,13 +106,13 @@ pub(crate) fn run() -> Outcome {
         "clippy::disallowed_types",
     ]);
     run_command(&mut cargo(&args))?;
-    println!("core, http, tls and tunnels name no socket, clock, thread or file");
+    println!("core, http, tls, ssh and tunnels name no socket, clock, thread or file");
     probe()
 }
 
 /// The crates that do I/O in the output of `cargo tree --prefix depth`, but for those
-/// below cryptography.
-fn io_crates(tree: &str) -> Vec<String> {
+/// below cryptography and below what is tolerated.
+fn io_crates(tree: &str, tolerated: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let mut tolerated_below: Option<usize> = None;
     for line in tree.lines() {
@@ -106,8 +125,9 @@ fn io_crates(tree: &str) -> Vec<String> {
         if tolerated_below.is_some_and(|above| depth > above) {
             continue;
         }
-        tolerated_below = CRYPTOGRAPHY.contains(&name).then_some(depth);
-        if IO_CRATES.contains(&name) {
+        let excused = tolerated.contains(&name);
+        tolerated_below = (CRYPTOGRAPHY.contains(&name) || excused).then_some(depth);
+        if IO_CRATES.contains(&name) && !excused {
             found.push(name.to_owned());
         }
     }
@@ -125,6 +145,7 @@ fn no_way_around() -> Outcome {
             "ls-files",
             "crates/core/*.rs",
             "crates/http/*.rs",
+            "crates/ssh/*.rs",
             "crates/tls/*.rs",
             "crates/tunnels/*.rs",
         ],
@@ -134,6 +155,13 @@ fn no_way_around() -> Outcome {
         if let Some(line) = foreign(&text) {
             return Err(format!(
                 "{path}:{line}: an extern block or assembly; it belongs in a driver"
+            ));
+        }
+        if path.starts_with("crates/ssh/src")
+            && let Some(line) = socket_of_tokio(&text)
+        {
+            return Err(format!(
+                "{path}:{line}: tokio is there for its scheduler only"
             ));
         }
         if let Some(line) = randomly_keyed(&text) {
@@ -152,6 +180,13 @@ fn foreign(text: &str) -> Option<usize> {
         source::words(line).any(|word| ["extern", "asm", "global_asm"].contains(&word))
             && !line.contains("extern crate")
     };
+    code.lines().position(bad).map(|index| index + 1)
+}
+
+/// The line of the first of [`SOCKETS`].
+fn socket_of_tokio(text: &str) -> Option<usize> {
+    let code = source::blank(text);
+    let bad = |line: &str| SOCKETS.iter().any(|name| line.contains(name));
     code.lines().position(bad).map(|index| index + 1)
 }
 
@@ -233,14 +268,35 @@ mod tests {
     #[test]
     fn io_is_found_at_any_depth() {
         let tree = "0 sockless-http v0.1.0\n1 url v2.5.0\n2 mio v1.0.0\n1 libc v0.2.0\n";
-        assert_eq!(io_crates(tree), ["mio", "libc"]);
+        assert_eq!(io_crates(tree, &[]), ["mio", "libc"]);
     }
 
     #[test]
     fn only_what_is_below_cryptography_is_tolerated() {
         let tree = "0 sockless-tls v0.1.0\n1 rustls-ring v0.1.0\n2 getrandom v0.2\n3 libc v0.2\n\
                     1 rustls v0.24\n2 libc v0.2\n";
-        assert_eq!(io_crates(tree), ["libc"], "that of rustls itself");
+        assert_eq!(io_crates(tree, &[]), ["libc"], "that of rustls itself");
+    }
+
+    #[test]
+    fn what_is_tolerated_is_so_with_all_that_is_below_it() {
+        let tree = "0 sockless-ssh v0.1.0\n1 russh v0.65.1\n2 tokio v1.50.0\n3 mio v1.0.0\n\
+                    1 tokio v1.50.0\n2 socket2 v0.6.0\n1 mio v1.0.0\n";
+        assert_eq!(io_crates(tree, &TOLERATED), ["mio"], "our own is not");
+    }
+
+    #[test]
+    fn sockets_of_tokio_are_found() {
+        assert_eq!(
+            socket_of_tokio("use tokio::sync::mpsc;\n// tokio::net"),
+            None
+        );
+        assert_eq!(socket_of_tokio("\nuse tokio::net::TcpStream;"), Some(2));
+        assert_eq!(socket_of_tokio("client::connect(config, at, it)"), Some(1));
+        assert_eq!(
+            socket_of_tokio("client::connect_stream(config, s, it)"),
+            None
+        );
     }
 
     #[test]

@@ -7,6 +7,11 @@
 //! Transport, cryptography and channels are a library's: [`backend`] says what it has to do, and
 //! hides which it is. The [`login`] and everything else is ours, and the same for all.
 
+#![cfg_attr(
+    not(feature = "russh"),
+    allow(dead_code, reason = "settings that no backend reads")
+)]
+
 mod algorithms;
 pub mod backend;
 mod client;

@@ -164,6 +164,10 @@ impl Backend for Russh {
     fn next(&mut self, most: usize, _: &mut Cx<'_>) -> Option<Event> {
         let event = self.shared.lock().pop(most)?;
         self.keys |= matches!(event, Event::HostKey { .. });
+        // A channel whose request was refused is still there, and the conductor keeps both kinds.
+        if let Event::Refused(channel, _) | Event::Closed(channel) = &event {
+            self.command(Command::Close(*channel));
+        }
         Some(event)
     }
 

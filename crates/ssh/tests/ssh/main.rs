@@ -4,8 +4,10 @@ use sockless_ssh::Library;
 
 mod channels;
 mod conformance;
+mod hostile;
 mod login;
 mod server;
+mod tunnel;
 mod world;
 
 /// The library that speaks for us.

@@ -159,7 +159,7 @@ impl Server {
         }
     }
 
-    fn quiesce(&mut self) {
+    fn quiesce(&self) {
         let runtime = self.runtime.as_ref().expect("it is there");
         self.parks.lock().expect("no panic").0 = 0;
         let parks = &self.parks;
@@ -273,12 +273,20 @@ impl Host {
         self.seen.lock().expect("no panic").attempts.push(attempt);
     }
 
+    /// No, and all methods stay.
+    fn again(&self) -> Auth {
+        Auth::Reject {
+            proceed_with_methods: Some(MethodSet::from(&self.manner.methods[..])),
+            partial_success: false,
+        }
+    }
+
     fn verdict(&mut self, method: MethodKind, right: bool) -> Auth {
         let chain = &self.manner.chain;
         if chain.is_empty() {
             return match right {
                 true => Auth::Accept,
-                false => Auth::reject(),
+                false => self.again(),
             };
         }
         if !right || chain[self.passed] != method {
@@ -309,7 +317,7 @@ impl server::Handler for Host {
         self.see(format!("none {user}"));
         Ok(match user == "anyone" {
             true => Auth::Accept,
-            false => Auth::reject(),
+            false => self.again(),
         })
     }
 
@@ -331,7 +339,7 @@ impl server::Handler for Host {
         self.see(format!("offer {}", if known { "known" } else { "unknown" }));
         Ok(match known {
             true => Auth::Accept,
-            false => Auth::reject(),
+            false => self.again(),
         })
     }
 

@@ -24,8 +24,8 @@ fn no_thread_is_made_but_inside_a_runtime_and_that_one_goes() {
     }
     assert_eq!(threads(), before, "twenty connections on a plain thread");
 
-    inside(&mut current_thread(), before);
-    inside(&mut multi_thread(), before);
+    inside(&current_thread(), before);
+    inside(&multi_thread(), before);
     dropped_inside(worlds, &current_thread());
     dropped_inside(vec![hosted(&current_thread())], &multi_thread());
     // Made inside, and dropped where no runtime is.
@@ -62,7 +62,7 @@ fn converse(world: &mut World, mut pump: impl FnMut(&mut World)) {
 }
 
 /// An application that pumps within its own runtime: one more thread, however many connections.
-fn inside(runtime: &mut Runtime, before: usize) {
+fn inside(runtime: &Runtime, before: usize) {
     let workers = threads() - before;
     let client = world::config(alice()).build().expect("good settings");
     let mut worlds: Vec<World> = (0..5)
