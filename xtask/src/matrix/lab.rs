@@ -33,7 +33,7 @@ const SERVERS: &[&str] = &[
     "microsocks",
     "ssh",
     "dropbear",
-    "agent",
+    "ssh-agent",
 ];
 
 /// The drivers of our own command. The first two get every case, the others a selection.

@@ -4,7 +4,7 @@
 //! `{remote}` a path that no other cell uploads to.
 
 use super::cell::Before::{Begun, Source};
-use super::cell::Check::{File, PrintedHas, PrintedPattern, PrintedText, SaidHas, Uploaded};
+use super::cell::Check::{File, PrintedHas, PrintedPattern, PrintedText, Uploaded};
 use super::cell::On::{Dropbear, Sshd};
 use super::cell::{Case, On, case};
 
@@ -253,8 +253,5 @@ const fn list(name: &'static str, on: On, args: &'static [&'static str]) -> Case
 }
 
 const fn refused(name: &'static str, args: &'static [&'static str], codes: &'static [i32]) -> Case {
-    case(name, args)
-        .on(Sshd)
-        .exits(codes)
-        .after(&[SaidHas("]")])
+    case(name, args).on(Sshd).exits(codes)
 }
