@@ -22,7 +22,8 @@ const LOOKS: &[Look] = &[
     },
     Look {
         name: "threads",
-        flags: &["-fsanitize=thread"],
+        // Boost has fences that it warns of.
+        flags: &["-fsanitize=thread", "-Wno-tsan"],
         // Its shadow memory wants addresses that the kernel's randomness may have given away.
         before: &["setarch", "--addr-no-randomize"],
         // The C library's AIO has threads that the sanitizer does not hear of, and does not survive.
