@@ -275,6 +275,23 @@ impl Job {
         }
     }
 
+    /// The folder that a folder is downloaded into.
+    ///
+    /// # Errors
+    /// None is named.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn folder(&self) -> Result<Option<&Path>, Failure> {
+        if !self.args.ssh.recursive || !self.is_ssh() || self.upload().is_some() {
+            return Ok(None);
+        }
+        match &self.place {
+            Place::File(path) => Ok(Some(path)),
+            _ => Err(Failure::usage(
+                "--recursive: name the folder to write to with -o",
+            )),
+        }
+    }
+
     /// The proxies on the way to an SSH server.
     #[cfg(feature = "ssh")]
     pub(crate) fn proxies_to(&self, host: &str, port: u16) -> &[Proxy] {
@@ -526,59 +543,4 @@ pub(crate) fn size(text: &str) -> Result<u64, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job(line: &str) -> Result<Vec<Job>, Failure> {
-        let words = std::iter::once("sockless")
-            .chain(line.split(' '))
-            .map(Into::into);
-        jobs(Args::parse_group(words.collect()).expect("good options"))
-    }
-
-    fn first(line: &str) -> Job {
-        job(line).expect("good jobs").remove(0)
-    }
-
-    #[test]
-    fn methods_follow_from_options() {
-        for (line, method) in [
-            ("h", "GET"),
-            ("-I h", "HEAD"),
-            ("-d x h", "POST"),
-            ("-T f h", "PUT"),
-            ("-G -d x h", "GET"),
-            ("-X DELETE -d x h", "DELETE"),
-        ] {
-            assert_eq!(first(line).method, method, "{line}");
-        }
-        assert_eq!(job("-I -d x h").expect_err("contradiction").code, 2);
-    }
-
-    #[test]
-    fn urls_are_completed() {
-        assert_eq!(first("localhost:80/a").url, "http://localhost:80/a");
-        assert_eq!(first("-G -d a=1 -d b=2 h/?c#f").url, "http://h/?c&a=1&b=2");
-        assert_eq!(first("-T dir/a?b h").url, "http://h/a%3Fb");
-        assert_eq!(first("-T dir/a h/x").url, "http://h/x");
-        assert_eq!(first("-T - h/x/").url, "http://h/x/");
-    }
-
-    #[test]
-    fn outputs_meet_their_urls_in_order() {
-        let all =
-            job("-o a http://h/x -O http://h/dir/y?q http://h/z --output-dir d").expect("jobs");
-        let places: Vec<_> = all.into_iter().map(|job| job.place).collect();
-        let file = |name: &str| Place::File(PathBuf::from(name));
-        assert_eq!(places, [file("d/a"), file("d/y"), Place::Unsaid]);
-        assert_eq!(job("-O http://h/").expect_err("no name").code, 23);
-        let globbed = job("-o f_#1 http://h/[1-2]").expect("jobs");
-        assert_eq!(globbed[1].place, file("f_2"));
-    }
-
-    #[test]
-    fn sizes_have_suffixes() {
-        assert_eq!(size("2k").ok(), Some(2048));
-        assert!(size("x").is_err() && size("").is_err());
-    }
-}
+mod tests;

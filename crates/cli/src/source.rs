@@ -27,6 +27,9 @@ pub(crate) enum Source {
         /// Where the body begins, and its length; nothing of the kind in a pipe.
         whole: Option<(u64, u64)>,
     },
+    /// A folder with all that is in it.
+    #[cfg(feature = "ssh")]
+    Tree(crate::ssh::Walk),
     /// Bytes that are sent in chunks although they lie in memory.
     Memory {
         /// All of them.
@@ -72,6 +75,8 @@ impl Source {
         match self {
             Self::File { left, .. } => *left,
             Self::Memory { .. } => None,
+            #[cfg(feature = "ssh")]
+            Self::Tree(_) => None,
         }
     }
 
@@ -80,6 +85,8 @@ impl Source {
         match self {
             Self::File { whole, .. } => whole.is_some(),
             Self::Memory { .. } => true,
+            #[cfg(feature = "ssh")]
+            Self::Tree(_) => false,
         }
     }
 
@@ -90,6 +97,8 @@ impl Source {
     pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
         match self {
             Self::Memory { at, .. } => *at = 0,
+            #[cfg(feature = "ssh")]
+            Self::Tree(_) => {}
             Self::File {
                 path,
                 file,
@@ -152,8 +161,14 @@ impl Source {
     /// # Errors
     /// Exit code 26.
     pub(crate) fn next(&mut self, pool: &Pool) -> Result<Option<Buf>, Failure> {
+        #[cfg(feature = "ssh")]
+        if let Self::Tree(walk) = self {
+            return walk.next(pool);
+        }
         let mut piece = pool.take(PIECE);
         match self {
+            #[cfg(feature = "ssh")]
+            Self::Tree(_) => {}
             Self::Memory { bytes, at } => {
                 *at += piece.fill_from(&bytes[*at..]);
             }

@@ -38,6 +38,9 @@ pub(crate) struct Transfer {
     retries_left: u32,
     /// Below HTTP, bottom first; known only where notes are wanted.
     layers: Vec<&'static str>,
+    /// A folder that is downloaded into.
+    #[cfg(feature = "ssh")]
+    planting: Option<crate::ssh::Planting>,
 }
 
 impl Transfer {
@@ -50,6 +53,8 @@ impl Transfer {
             output.keep(offset);
         }
         let record = fresh_record(&job);
+        #[cfg(feature = "ssh")]
+        let planting = job.folder()?.map(crate::ssh::Planting::new);
         let retries_left = job.args.connection.retry;
         Ok(Self {
             job,
@@ -62,6 +67,8 @@ impl Transfer {
             satisfied: false,
             retries_left,
             layers: Vec::new(),
+            #[cfg(feature = "ssh")]
+            planting,
         })
     }
 
@@ -116,6 +123,10 @@ impl Transfer {
             Event::Head(head) => self.head(session, id, &head, console),
             Event::Data(piece) => {
                 console.progress.add(piece.len() as u64);
+                #[cfg(feature = "ssh")]
+                if let Some(planting) = &mut self.planting {
+                    return planting.data(&piece);
+                }
                 if self.discards {
                     Ok(())
                 } else {
@@ -151,6 +162,10 @@ impl Transfer {
 
     /// The file is there, and its bytes follow.
     fn entry(&mut self, entry: &Entry, console: &mut Console) -> Result<(), Failure> {
+        #[cfg(feature = "ssh")]
+        if let Some(planting) = &mut self.planting {
+            return planting.entry(entry);
+        }
         let left = entry
             .attributes
             .size

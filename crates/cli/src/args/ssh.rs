@@ -48,16 +48,10 @@ pub(crate) struct SshArgs {
     /// The mode of files that are made there, in octal (default 0644)
     #[arg(long, value_name = "MODE")]
     pub(crate) create_file_mode: Option<String>,
-    /// The mode of folders that are made there, in octal (default 0755)
-    #[arg(long, value_name = "MODE")]
-    pub(crate) create_dir_mode: Option<String>,
     /// Upload under another name, and rename when all of it is there
     #[arg(long)]
     pub(crate) atomic: bool,
-    /// Transfer folders with all that is in them
+    /// Transfer a folder with all that is in it (-o names the folder here)
     #[arg(long)]
     pub(crate) recursive: bool,
-    /// Keep modes and times
-    #[arg(short = 'R', long)]
-    pub(crate) remote_time: bool,
 }

@@ -1,13 +1,14 @@
 //! Files over SSH: from a URL and options to what is done on the server.
 
 mod login;
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use sockless::core::Exchange;
 use sockless::ssh::scp::{ScpGet, ScpPut};
-use sockless::ssh::sftp::{Form, Get, List, Put, Quote, Sftp, When};
+use sockless::ssh::sftp::{Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
 use sockless::{Proxy, TunnelTo};
 use url::Url;
 
@@ -17,6 +18,7 @@ use crate::report::{Failure, code};
 use crate::source::Source;
 
 pub(crate) use login::Logins;
+pub(crate) use tree::{Planting, Walk};
 
 /// What is done on a server, and how to get there.
 pub(crate) struct Errand {
@@ -129,6 +131,7 @@ pub(crate) fn attempt(
             job::set_timeouts(connection, timeouts);
         });
     let source = match job.upload() {
+        Some(folder) if args.ssh.recursive => Some(Source::Tree(Walk::new(folder)?)),
         Some(file) => Some(Source::open(file, start_of(args, offset))?),
         None => None,
     };
@@ -162,7 +165,13 @@ fn over_sftp(
     offset: u64,
 ) -> Result<Box<dyn Exchange>, Failure> {
     let path = &remote.path;
-    let sftp = if source.is_some() {
+    let folder = path.strip_suffix(b"/").filter(|path| !path.is_empty());
+    let folder = folder.unwrap_or(path);
+    let sftp = if args.ssh.recursive && source.is_some() {
+        Sftp::put_tree(PutTree::new(folder))
+    } else if args.ssh.recursive {
+        Sftp::get_tree(GetTree::new(folder))
+    } else if source.is_some() {
         Sftp::put(put(args, path, offset)?)
     } else if remote.is_folder() {
         let form = match args.ssh.list_only {
@@ -244,6 +253,13 @@ fn over_scp(
     source: Option<&Source>,
     upload: Option<&Path>,
 ) -> Result<Box<dyn Exchange>, Failure> {
+    if args.ssh.recursive {
+        let folder = remote.path.strip_suffix(b"/").unwrap_or(&remote.path);
+        return Ok(match source {
+            Some(_) => Box::new(ScpPut::tree(folder).exchange()),
+            None => Box::new(ScpGet::new(folder).recursive().exchange()),
+        });
+    }
     let no = |what: &str| Failure::usage(format!("scp knows no {what}; use sftp://"));
     if args.output.continue_at.is_some() {
         return Err(no("way to continue (-C)"));
