@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sockless::core::Exchange;
 use sockless::ssh::scp::{ScpGet, ScpPut};
-use sockless::ssh::sftp::{Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
+use sockless::ssh::sftp::{Command, Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
 use sockless::{Proxy, TunnelTo};
 use url::Url;
 
@@ -194,6 +194,18 @@ fn over_sftp(
             When::Before => before.push(quote),
             _ => after.push(quote),
         }
+    }
+    if args.ssh.recursive && source.is_some() {
+        // It may be there already.
+        let make = Command::MakeDirectory {
+            path: folder.to_vec(),
+            mode: None,
+        };
+        let may_fail = true;
+        before.push(Quote {
+            command: make,
+            may_fail,
+        });
     }
     Ok(Box::new(sftp.before(before).after(after)))
 }
