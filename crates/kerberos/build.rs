@@ -1,0 +1,24 @@
+//! Finds MIT Kerberos, where it is wanted.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    #[cfg(feature = "gssapi")]
+    {
+        // `krb5_init_creds_step` and `gss_acquire_cred_from` are all there since 1.11.
+        let found = pkg_config::Config::new()
+            .atleast_version("1.11")
+            .probe("mit-krb5-gssapi");
+        if let Err(error) = found {
+            println!(
+                "cargo::error=the feature gssapi needs MIT Kerberos: install libkrb5-dev and pkg-config \
+                 (Debian, Ubuntu) or krb5-devel (Fedora), or build without this feature"
+            );
+            println!("cargo::error={}", first_line(&error.to_string()));
+        }
+    }
+}
+
+#[cfg(feature = "gssapi")]
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or_default()
+}
