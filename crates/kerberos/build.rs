@@ -5,10 +5,11 @@ fn main() {
     #[cfg(feature = "gssapi")]
     {
         // `krb5_init_creds_step` and `gss_acquire_cred_from` are all there since 1.11.
-        let found = pkg_config::Config::new()
-            .atleast_version("1.11")
-            .probe("mit-krb5-gssapi");
-        if let Err(error) = found {
+        let probe = |name| {
+            let mut config = pkg_config::Config::new();
+            config.atleast_version("1.11").probe(name)
+        };
+        if let Err(error) = probe("mit-krb5-gssapi").and_then(|_| probe("mit-krb5")) {
             println!(
                 "cargo::error=the feature gssapi needs MIT Kerberos: install libkrb5-dev and pkg-config \
                  (Debian, Ubuntu) or krb5-devel (Fedora), or build without this feature"

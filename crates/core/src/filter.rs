@@ -98,8 +98,8 @@ pub trait Filter: Send {
         None
     }
 
-    /// Whether it wants to know the binding of the secure channel below it: then
-    /// [`Filter::bind`] comes before the next pump.
+    /// Whether it wants to know the binding of the secure channel below it: then it is not
+    /// pumped before the layers below are open, and [`Filter::bind`] comes first.
     fn binds_to(&self) -> Option<ChannelBinding> {
         None
     }

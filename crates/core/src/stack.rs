@@ -297,6 +297,10 @@ impl Stack {
         let (lower, upper) = self.filters.split_at_mut(at);
         let filter = &mut upper[0];
         if let Some(kind) = filter.binds_to() {
+            // Until those below are open, there is no channel to be tied to.
+            if lower.iter().any(|layer| layer.phase() == Phase::Handshake) && self.fault.is_none() {
+                return false;
+            }
             filter.bind(binding(lower, kind));
         }
         match filter.pump(seams, cx) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use sockless_core::{Error, Limits};
 
+use crate::Proxy;
 use crate::secure::Tls;
 
 /// What all transfers of a session share.
@@ -15,6 +16,8 @@ pub struct Config {
     pub limits: Limits,
     /// Addresses for host and port, instead of asking a resolver.
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
+    /// Proxies on the way to Kerberos' KDCs; the first one is connected to. Default none.
+    pub kdc_proxies: Vec<Proxy>,
     pub(crate) tls: Option<Tls>,
 }
 

@@ -24,7 +24,8 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `drivers`. Without
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `kerberos-gssapi`,
+//! `drivers`. Without
 //! any of them this crate is the engine alone.
 
 #[cfg(feature = "http")]
@@ -64,8 +65,9 @@ mod way;
 
 pub use sockless_core as core;
 pub use sockless_core::{
-    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fields, Head,
-    Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts, TransferId,
+    AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event, Fault, Fields,
+    Head, Limits, Note, Op, OpId, OpKind, Output, Pool, Reason, Stats, Summary, Timeouts,
+    TransferId,
 };
 
 #[cfg(feature = "http")]
@@ -90,7 +92,11 @@ pub use session::Session;
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
+#[cfg(feature = "http")]
+pub use sockless_kerberos as kerberos;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
+#[cfg(feature = "http")]
+pub use sockless_tunnels::Protection;
 #[cfg(feature = "http")]
 pub use tunnel::{ProxyHeader, TunnelTo};

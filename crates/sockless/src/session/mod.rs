@@ -1,6 +1,11 @@
 //! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
 
-use std::collections::{HashMap, HashSet};
+mod errands;
+mod parked;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::io::Result as IoResult;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -19,6 +24,8 @@ use crate::plan;
 use crate::redirect;
 use crate::request::{Body, Request};
 use crate::way::{OwnedWay, Way};
+use errands::Errands;
+use parked::Parked;
 
 /// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
 const REDIRECT_BODY: u64 = 64 * 1024;
@@ -37,8 +44,8 @@ pub struct Session {
     jobs: ById<Box<Job>>,
     /// The current hop of a transfer that was redirected.
     hops: ById<TransferId>,
-    /// Byte streams, which are no jobs.
-    tunnels: HashSet<TransferId>,
+    /// Byte streams, which are no jobs, with the id that the application knows, if it is another.
+    tunnels: ById<Option<TransferId>>,
     /// The last routes, for the next request to the same place.
     routes: HashMap<OwnedWay, Arc<Route>>,
     /// The one that was used last: most requests go where the one before went.
@@ -46,6 +53,9 @@ pub struct Session {
     /// Routes made so far: their numbers.
     ways: u64,
     parties: Parties,
+    /// Transfers that wait for errands.
+    parked: Parked,
+    errands: Errands,
     /// For everything that has to be unpredictable.
     seed: u64,
 }
@@ -55,8 +65,8 @@ const MAX_ROUTES: usize = 1024;
 
 struct Job {
     request: Request,
-    /// The id that the application knows.
-    id: TransferId,
+    /// The id that the application knows, once it has one.
+    id: Option<TransferId>,
     started: Instant,
     /// When all hops together have taken too long.
     deadline: Option<Instant>,
@@ -96,11 +106,13 @@ impl Session {
             config,
             jobs: ById::default(),
             hops: ById::default(),
-            tunnels: HashSet::new(),
+            tunnels: ById::default(),
             routes: HashMap::new(),
             last_route: None,
             ways: 0,
             parties: Parties::new(now, wall, seed),
+            parked: Parked::default(),
+            errands: Errands::default(),
             seed,
         })
     }
@@ -110,12 +122,11 @@ impl Session {
     /// # Errors
     /// The request cannot be sent at all; what goes wrong later arrives as an event.
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
-        let mut sides = self.parties.sides(&request)?;
-        let id = self.add(now, &request, &mut sides, false)?;
+        let sides = self.parties.sides(&request)?;
         let total = request.options.timeouts.total;
-        let job = Box::new(Job {
+        let mut job = Box::new(Job {
             request,
-            id,
+            id: None,
             started: now,
             deadline: total.and_then(|total| now.checked_add(total)),
             redirects: 0,
@@ -128,7 +139,31 @@ impl Session {
             afresh: false,
             failure: None,
         });
-        self.jobs.insert(id, job);
+        let wanted = self.wanted(&job);
+        if self.lacks_any(now, &wanted) {
+            let id = self.engine.spare_id();
+            job.id = Some(id);
+            self.park(now, id, job.into(), wanted);
+            return Ok(id);
+        }
+        self.board(now, job).map_err(|(_, error)| error)
+    }
+
+    /// Gives a job to the engine; its id is the engine's own, if it has none yet.
+    fn board(&mut self, now: Instant, mut job: Box<Job>) -> Result<TransferId, (Box<Job>, Error)> {
+        if let Some(deadline) = job.deadline {
+            let left = deadline.saturating_duration_since(now);
+            job.request.options.timeouts.total = Some(left);
+        }
+        let hop = match self.add(now, &mut job) {
+            Ok(hop) => hop,
+            Err(error) => return Err((job, error)),
+        };
+        let id = *job.id.get_or_insert(hop);
+        if id != hop {
+            self.hops.insert(id, hop);
+        }
+        self.jobs.insert(hop, job);
         Ok(id)
     }
 
@@ -139,26 +174,36 @@ impl Session {
     /// # Errors
     /// It cannot be opened at all; what goes wrong later arrives as an event.
     pub fn tunnel(&mut self, to: TunnelTo) -> Result<TransferId, Error> {
+        let wanted = parked::of_proxies(&to.proxies, true);
+        if !wanted.is_empty() {
+            // Whether it lacks anything is seen in the next poll, which knows the time.
+            let id = self.engine.spare_id();
+            self.parked.hold(id, to.into(), wanted);
+            return Ok(id);
+        }
+        self.open_tunnel(to)
+    }
+
+    fn open_tunnel(&mut self, to: TunnelTo) -> Result<TransferId, Error> {
         let way = Way::of_tunnel(&to, self.config.tls.as_ref()).to_owned();
         let route = self.make_route(&way)?;
         let id = self.engine.add(route, Box::new(Raw::new()), to.options);
-        self.tunnels.insert(id);
+        self.tunnels.insert(id, None);
         Ok(id)
     }
 
-    /// `afresh`: on a new connection, whatever is kept.
-    fn add(
-        &mut self,
-        now: Instant,
-        request: &Request,
-        sides: &mut Sides,
-        afresh: bool,
-    ) -> Result<TransferId, Error> {
+    fn add(&mut self, now: Instant, job: &mut Job) -> Result<TransferId, Error> {
+        let Job {
+            request,
+            sides,
+            afresh,
+            ..
+        } = job;
         let proofs = sides.proofs(request, self.parties.at(now), self.engine.pool())?;
         let exchange = plan::exchange(request, sides.forwarded(request), proofs)?;
         let route = self.route(request)?;
         let mut options = request.options.clone();
-        options.fresh_connection |= afresh;
+        options.fresh_connection |= *afresh;
         Ok(self.engine.add(route, Box::new(exchange), options))
     }
 
@@ -199,12 +244,28 @@ impl Session {
     /// The next thing to do; call it until it says [`Output::Wait`].
     pub fn poll(&mut self, now: Instant) -> Output {
         loop {
+            if let Some((id, event)) = self.unpark(now) {
+                return Output::Event(id, event);
+            }
+            self.run_errands(now);
             match self.engine.poll(now) {
+                Output::Event(hop, event) if self.errands.asks(hop) => {
+                    self.errands.heard(hop, event);
+                }
                 Output::Event(hop, event) => {
                     if let Some((id, event)) = self.event(now, hop, event) {
-                        return Output::Event(id, event);
+                        if !self.errands.asks(id) {
+                            return Output::Event(id, event);
+                        }
+                        self.errands.heard(id, event);
                     }
                 }
+                Output::Wait(deadline) if !self.errands.is_busy() && !self.parked.is_busy() => {
+                    let own = [self.errands.deadline(), self.parked.deadline()];
+                    let all = own.into_iter().chain([deadline]).flatten();
+                    return Output::Wait(all.min());
+                }
+                Output::Wait(_) => {}
                 other => return other,
             }
         }
@@ -238,16 +299,21 @@ impl Session {
 
     /// Holds an answer back; see [`Engine::pause`].
     pub fn pause(&mut self, id: TransferId) {
+        self.parked.pause(id, true);
         self.engine.pause(self.hop(id));
     }
 
     /// Lets a paused transfer go on.
     pub fn resume(&mut self, id: TransferId) {
+        self.parked.pause(id, false);
         self.engine.resume(self.hop(id));
     }
 
     /// Ends a transfer at once; its `Done` event follows.
     pub fn cancel(&mut self, id: TransferId) {
+        if self.parked.cancel(id) {
+            return;
+        }
         let hop = self.hop(id);
         if let Some(job) = self.jobs.get_mut(&hop) {
             job.next = None;
@@ -277,7 +343,7 @@ impl Session {
 
     /// Transfers that have not ended.
     pub fn active(&self) -> usize {
-        self.jobs.len() + self.tunnels.len()
+        self.jobs.len() + self.tunnels.len() + self.parked.len()
     }
 
     /// Whether no transfer is left, and no connection but idle ones: what a farewell
@@ -299,12 +365,9 @@ impl Session {
         event: Event,
     ) -> Option<(TransferId, Event)> {
         let Some(job) = self.jobs.get_mut(&hop) else {
-            if matches!(event, Event::Done { .. }) {
-                self.tunnels.remove(&hop);
-            }
-            return Some((hop, event));
+            return Some((self.of_tunnel(hop, &event), event));
         };
-        let id = job.id;
+        let id = job.id.unwrap_or(hop);
         job.answered |= matches!(event, Event::Head(_) | Event::Interim(_));
         match event {
             Event::Head(head) => self.head(now, hop, head).map(|event| (id, event)),
@@ -323,6 +386,20 @@ impl Session {
             Event::Done { outcome, summary } => self.done(now, hop, outcome, summary),
             other => Some((id, other)),
         }
+    }
+
+    /// The id that the application knows a tunnel by.
+    fn of_tunnel(&mut self, hop: TransferId, event: &Event) -> TransferId {
+        let ends = matches!(event, Event::Done { .. });
+        let own = match ends {
+            true => self.tunnels.remove(&hop),
+            false => self.tunnels.get(&hop).copied(),
+        };
+        let id = own.flatten();
+        if let Some(id) = id.filter(|_| ends) {
+            self.hops.remove(&id);
+        }
+        id.unwrap_or(hop)
     }
 
     fn head(&mut self, now: Instant, hop: TransferId, head: Head) -> Option<Event> {
@@ -417,12 +494,13 @@ impl Session {
             Ok(event) => return event,
             Err(ended) => ended,
         };
+        let id = job.id.unwrap_or(hop);
         if !self.hops.is_empty() {
-            self.hops.remove(&job.id);
+            self.hops.remove(&id);
         }
         summary.total = now.duration_since(job.started);
         summary.redirects = job.redirects;
-        Some((job.id, Event::Done { outcome, summary }))
+        Some((id, Event::Done { outcome, summary }))
     }
 
     /// Starts the next hop of a redirected transfer.
@@ -453,18 +531,8 @@ impl Session {
     }
 
     /// Carries a transfer on with another exchange; gives what the application has to know.
-    fn go_on(&mut self, now: Instant, mut job: Box<Job>, mut request: Request) -> WentOn {
-        if let Some(deadline) = job.deadline {
-            let left = deadline.saturating_duration_since(now);
-            request.options.timeouts.total = Some(left);
-        }
-        let hop = match self.add(now, &request, &mut job.sides, job.afresh) {
-            Ok(hop) => hop,
-            Err(error) => return Err((job, Err(error))),
-        };
-        self.hops.insert(job.id, hop);
+    fn go_on(&mut self, now: Instant, job: Box<Job>, request: Request) -> WentOn {
         let rewinds = job.body_used && request.rewindable && request.is_asked_for_body();
-        let event = rewinds.then_some((job.id, Event::RewindBody));
         let job = Box::new(Job {
             request,
             discarded: 0,
@@ -473,8 +541,16 @@ impl Session {
             answered: false,
             ..*job
         });
-        self.jobs.insert(hop, job);
-        Ok(event)
+        let Some(id) = job.id else {
+            return Ok(None);
+        };
+        let wanted = self.wanted(&job);
+        if self.lacks_any(now, &wanted) {
+            self.park(now, id, job.into(), wanted);
+        } else if let Err((job, error)) = self.board(now, job) {
+            return Err((job, Err(error)));
+        }
+        Ok(rewinds.then_some((id, Event::RewindBody)))
     }
 }
 
@@ -518,67 +594,5 @@ impl core::fmt::Debug for Session {
         f.debug_struct("Session")
             .field("engine", &self.engine)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use core::time::Duration;
-
-    use sockless_core::OpKind;
-
-    use super::*;
-    use crate::Redirects;
-
-    const ANSWER: &[u8] = b"HTTP/1.1 302 Found\r\nLocation: /on\r\nContent-Length: 0\r\n\r\n";
-
-    /// Carries an operation out as a server would that redirects, and then says nothing.
-    fn answer(session: &mut Session, now: Instant, mut op: Op, answers: &mut u32) {
-        let result = match &mut op.kind {
-            OpKind::Send { bufs } => bufs.iter().map(|buf| buf.len()).sum(),
-            OpKind::Recv { .. } if *answers == 0 => return,
-            OpKind::Recv { buf, .. } => {
-                *answers -= 1;
-                let buf = buf.get_or_insert_with(|| Buf::with_capacity(ANSWER.len()));
-                buf.spare_mut()[..ANSWER.len()].copy_from_slice(ANSWER);
-                ANSWER.len()
-            }
-            _ => 0,
-        };
-        session.complete(now, op, Ok(result));
-    }
-
-    #[test]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a test must start its Instants somewhere"
-    )]
-    fn the_total_timeout_is_for_all_hops_together() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let config = Config::default();
-        let mut session = Session::new(config, start, SystemTime::UNIX_EPOCH, 1).expect("session");
-        let request = Request::get("http://127.0.0.1/")
-            .expect("a good URL")
-            .redirects(Redirects::follow(5))
-            .timeouts(|timeouts| timeouts.total = Some(Duration::from_secs(10)));
-        session.start(start, request).expect("it starts");
-        let mut answers = 1;
-        let mut step = |now: Instant| loop {
-            match session.poll(now) {
-                Output::Submit(op) => answer(&mut session, now, op, &mut answers),
-                Output::Event(_, Event::Done { outcome, summary }) => {
-                    return Some((outcome, summary.redirects));
-                }
-                Output::Wait(_) => return None,
-                _ => {}
-            }
-        };
-        // The redirect comes after six seconds; four are left for what follows.
-        assert!(step(after(6)).is_none());
-        assert!(step(after(9)).is_none());
-        let (outcome, redirects) = step(after(10)).expect("the end");
-        let error = outcome.expect_err("too late");
-        assert_eq!((error.reason(), redirects), (Reason::TotalTimeout, 1));
     }
 }
