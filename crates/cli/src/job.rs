@@ -11,6 +11,7 @@ use crate::args::{Args, ConnectionArgs, DataKind, Target};
 use crate::data;
 use crate::fields::Fields;
 use crate::glob::{self, Expanded};
+use crate::kerberos::Kerberos;
 use crate::netrc::Netrc;
 use crate::output::Place;
 use crate::proxy;
@@ -41,6 +42,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 struct Parties {
     proxies: Proxies,
+    negotiate: Option<Auth>,
     netrc: Option<Netrc>,
 }
 
@@ -66,8 +68,10 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
     check(&args)?;
     let data = data::collect(&args.order.data)?;
     let has_data = !args.order.data.is_empty();
+    let kerberos = Kerberos::of(&args, &proxy::environment)?;
     let parties = Rc::new(Parties {
-        proxies: proxy::proxies(&args, &proxy::environment)?,
+        proxies: proxy::proxies(&args, &kerberos, &proxy::environment)?,
+        negotiate: kerberos.server,
         netrc: netrc(&args)?,
     });
     let args = Rc::new(args);
@@ -351,6 +355,9 @@ impl Job {
             request = request.map_auth(Auth::digest);
         } else if options.anyauth {
             request = request.map_auth(Auth::any);
+        }
+        if let Some(auth) = &self.parties.negotiate {
+            request = request.auth(auth.clone());
         }
         if let Some(token) = &options.oauth2_bearer {
             request = request.auth(Auth::bearer(token));

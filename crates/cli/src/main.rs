@@ -21,6 +21,7 @@ mod driver;
 mod fields;
 mod glob;
 mod job;
+mod kerberos;
 mod netrc;
 mod output;
 mod progress;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use sockless_core::{Cx, Error, Fault, Head, Pool, SecurityProvider};
+use sockless_core::{Cx, Error, Fault, Head, Note, Pool, SecurityProvider};
 use sockless_http::{Authenticator, Dialog, Party, Prover, Subject, Verdict};
 use zeroize::Zeroizing;
 
@@ -243,6 +243,7 @@ impl Sides {
         head: &Head,
         moment: Moment,
         pool: &Pool,
+        notes: &mut Vec<Note>,
     ) -> Result<bool, Error> {
         let parties = [
             (&mut self.server, Party::Origin),
@@ -251,11 +252,11 @@ impl Sides {
         for (side, party) in parties {
             let Some(side) = side else { continue };
             if head.code == party.status() {
-                if side.challenged(head, moment, pool) {
+                if side.challenged(head, moment, pool, notes) {
                     return Ok(true);
                 }
             } else if !matches!(head.code, 401 | 407) {
-                side.accepted(head, moment, pool)?;
+                side.accepted(head, moment, pool, notes)?;
             }
         }
         Ok(false)
@@ -269,15 +270,24 @@ impl Side {
         moment: Moment,
         pool: &Pool,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        self.with(moment, pool, |authenticator, dialog, cx| {
-            authenticator.authorize(dialog, subject, cx)
-        })
+        self.with(
+            moment,
+            pool,
+            &mut Vec::new(),
+            |authenticator, dialog, cx| authenticator.authorize(dialog, subject, cx),
+        )
         .map_err(|fault| fault.at("auth"))
     }
 
     /// `false`: the answer is delivered as it is, as there is nothing else to try.
-    fn challenged(&mut self, head: &Head, moment: Moment, pool: &Pool) -> bool {
-        self.with(moment, pool, |authenticator, dialog, cx| {
+    fn challenged(
+        &mut self,
+        head: &Head,
+        moment: Moment,
+        pool: &Pool,
+        notes: &mut Vec<Note>,
+    ) -> bool {
+        self.with(moment, pool, notes, |authenticator, dialog, cx| {
             matches!(
                 authenticator.challenged(dialog, &head.fields, cx),
                 Verdict::Retry
@@ -285,8 +295,14 @@ impl Side {
         })
     }
 
-    fn accepted(&mut self, head: &Head, moment: Moment, pool: &Pool) -> Result<(), Error> {
-        self.with(moment, pool, |authenticator, dialog, cx| {
+    fn accepted(
+        &mut self,
+        head: &Head,
+        moment: Moment,
+        pool: &Pool,
+        notes: &mut Vec<Note>,
+    ) -> Result<(), Error> {
+        self.with(moment, pool, notes, |authenticator, dialog, cx| {
             authenticator.accepted(dialog, &head.fields, None, cx)
         })
         .map_err(|fault| fault.at("auth"))
@@ -296,10 +312,11 @@ impl Side {
         &mut self,
         moment: Moment,
         pool: &Pool,
+        notes: &mut Vec<Note>,
         work: impl FnOnce(&mut Authenticator, &mut Dialog, &mut Cx<'_>) -> R,
     ) -> R {
         let mut copied = 0;
-        let mut cx = Cx::new(moment.now, moment.wall(), pool, &mut copied, None);
+        let mut cx = Cx::new(moment.now, moment.wall(), pool, &mut copied, Some(notes));
         work(
             &mut lock(&self.authenticator),
             &mut lock(&self.dialog),

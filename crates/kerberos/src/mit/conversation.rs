@@ -22,6 +22,8 @@ const TOO_BIG: i32 = -1_765_328_332;
 /// The way to a ticket to get tickets with.
 pub(super) struct Login {
     krb5: Arc<Mutex<Krb5>>,
+    /// The library reads them as long as `init` is there.
+    options: *mut ffi::krb5_get_init_creds_opt,
     init: ffi::krb5_init_creds_context,
 }
 
@@ -38,32 +40,37 @@ unsafe impl Send for Fetch {}
 
 impl Login {
     pub(super) fn begin(shared: Arc<Mutex<Krb5>>) -> Result<Self, Fault> {
+        let mut login = Self {
+            krb5: Arc::clone(&shared),
+            options: ptr::null_mut::<c_void>(),
+            init: ptr::null_mut(),
+        };
         let krb5 = lock(&shared);
-        let mut options = ptr::null_mut::<c_void>();
+        let begun = login.init(&krb5);
+        drop(krb5);
+        // Dropped only when the lock is free again, which its drop takes.
+        begun.map(|()| login)
+    }
+
+    fn init(&mut self, krb5: &Krb5) -> Result<(), Fault> {
         // SAFETY: the context is valid, `options` is written only.
-        let code = unsafe { ffi::krb5_get_init_creds_opt_alloc(krb5.context, &mut options) };
+        let code = unsafe { ffi::krb5_get_init_creds_opt_alloc(krb5.context, &mut self.options) };
         krb5.check(code, "a login cannot begin")?;
-        let mut init = ptr::null_mut();
-        // SAFETY: context and client are valid; there is no prompter; the library copies the
-        // options, which are freed once.
+        // SAFETY: context and client are valid; there is no prompter; the options live until
+        // `init` is freed.
         let code = unsafe {
-            let code = ffi::krb5_init_creds_init(
+            ffi::krb5_init_creds_init(
                 krb5.context,
                 krb5.client,
                 ptr::null(),
                 ptr::null_mut(),
                 0,
-                options,
-                &mut init,
-            );
-            ffi::krb5_get_init_creds_opt_free(krb5.context, options);
-            code
+                self.options,
+                &mut self.init,
+            )
         };
         krb5.check(code, "a login cannot begin")?;
-        let login = Self {
-            krb5: Arc::clone(&shared),
-            init,
-        };
+        let init = self.init;
         // SAFETY: `init` belongs to the context; the password is a C string, the keytab is open.
         let code = unsafe {
             match (&krb5.password, krb5.keytab) {
@@ -74,9 +81,7 @@ impl Login {
                 (None, None) => 0,
             }
         };
-        let checked = krb5.check(code, "these credentials cannot be used");
-        drop(krb5);
-        checked.map(|()| login)
+        krb5.check(code, "these credentials cannot be used")
     }
 }
 
@@ -109,8 +114,11 @@ impl Conversation for Login {
 impl Drop for Login {
     fn drop(&mut self) {
         let krb5 = lock(&self.krb5);
-        // SAFETY: it belongs to the context, and is freed once.
-        unsafe { ffi::krb5_init_creds_free(krb5.context, self.init) };
+        // SAFETY: both belong to the context, and are freed once, or are null and passed over.
+        unsafe {
+            ffi::krb5_init_creds_free(krb5.context, self.init);
+            ffi::krb5_get_init_creds_opt_free(krb5.context, self.options);
+        }
     }
 }
 

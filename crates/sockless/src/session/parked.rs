@@ -110,6 +110,12 @@ impl Parked {
         }
     }
 
+    /// What has been noted about a transfer outside of the engine.
+    pub(super) fn tell(&mut self, id: TransferId, notes: Vec<Note>) {
+        let notes = notes.into_iter().map(|note| (id, Event::Note(note)));
+        self.said.extend(notes);
+    }
+
     pub(super) fn pause(&mut self, id: TransferId, paused: bool) {
         if let Some(held) = self.held.get_mut(&id) {
             held.paused = paused;
