@@ -15,6 +15,11 @@ pub const FILES: &[(&str, u64)] = &[
 /// Number of files in `small/`, named `0`, `1`, …
 pub const SMALL_FILES: u64 = 100;
 
+/// Number of files in the folder that [`many_files`](crate::servers::many_files) makes.
+pub const MANY_FILES: u64 = 10_000;
+/// Length of each of them in bytes.
+pub const MANY_LENGTH: usize = 4096;
+
 /// Length in bytes of the file `small/{index}`.
 pub fn small_length(index: u64) -> u64 {
     100 + index * 10
@@ -127,6 +132,21 @@ pub(crate) fn write_all(folder: &Path) -> io::Result<()> {
         write_file(&folder.join(format!("small/{index}")), small_length(index))?;
     }
     fs::write(folder.join("text"), text())
+}
+
+/// Writes [`MANY_FILES`] files of [`MANY_LENGTH`] bytes into `folder`, named `0`, `1`, …;
+/// file `index` has the pattern's bytes from `index * MANY_LENGTH` on.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(crate) fn write_many(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut piece = vec![0; MANY_LENGTH];
+    for index in 0..MANY_FILES {
+        fill(index * MANY_LENGTH as u64, &mut piece);
+        fs::write(folder.join(index.to_string()), &piece)?;
+    }
+    Ok(())
 }
 
 /// Eight bytes of the pattern: SplitMix64 of their index, so that no piece repeats another.

@@ -1,5 +1,6 @@
 //! What the end-to-end tests run against: real servers from Debian's packages
-//! ([`servers`]) and small servers that misbehave on purpose ([`faults`]).
+//! ([`servers`]), small servers that misbehave on purpose ([`faults`]), and a wire that
+//! takes time ([`delay`]).
 //!
 //! Everything is on loopback, in folders below `target/servers`, and gone when its
 //! handle is dropped or its process ends.
@@ -11,5 +12,7 @@
 )]
 
 pub mod content;
+pub mod delay;
 pub mod faults;
 pub mod servers;
+pub mod ssh_faults;

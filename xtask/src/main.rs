@@ -33,7 +33,11 @@ cargo xtask TASK
                               SOCKLESS_COMMAND=curl tries another command
   servers start|stop|status [NAME...]
                               real servers on fixed loopback ports: nginx, apache,
-                              squid, haproxy, tinyproxy, dante, microsocks, ssh
+                              squid, haproxy, tinyproxy, dante, microsocks, ssh,
+                              ssh-external, ssh-rekeying, ssh-weak, ssh-limited,
+                              ssh-password, ssh-two-factor, dropbear, ssh-agent,
+                              ssh-hostile, kdc, kerberos
+  servers kerberos            the KDCs and the servers that take their tickets
   sim list|seeds|replay|torture
                               scenarios on a simulated network, by seed; `sim` alone says more
   bench [NAME...] [--json FILE] [--rounds N]
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["seam"] => seam::run(),
         ["matrix", options @ ..] => matrix::run(options),
+        ["servers", "kerberos"] => servers::run("start", &["kdc", "kerberos"]),
         ["servers", verb, names @ ..] => servers::run(verb, names),
         ["sim", words @ ..] => sim::run(words),
         ["bench", options @ ..] => bench::run(options),

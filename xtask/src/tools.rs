@@ -18,7 +18,25 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dante-server", "danted"),
     ("microsocks", "microsocks"),
     ("openssh-server", "sshd"),
+    ("openssh-sftp-server", "/usr/lib/openssh/sftp-server"),
     ("openssh-client", "ssh"),
+    ("dropbear-bin", "dropbear"),
+    (
+        "python3-asyncssh",
+        "/usr/lib/python3/dist-packages/asyncssh",
+    ),
+    ("python3-gssapi", "/usr/lib/python3/dist-packages/gssapi"),
+    ("krb5-kdc", "krb5kdc"),
+    ("krb5-admin-server", "kadmin.local"),
+    ("krb5-user", "kinit"),
+    (
+        "libapache2-mod-auth-gssapi",
+        "/usr/lib/apache2/modules/mod_auth_gssapi.so",
+    ),
+    // Dante with GSSAPI is built from Debian's source.
+    ("dpkg-dev", "dpkg-source"),
+    ("make", "make"),
+    ("libkrb5-dev", "/usr/include/gssapi/gssapi.h"),
     ("openssl", "openssl"),
     ("git", "git"),
     ("strace", "strace"),
@@ -52,6 +70,9 @@ pub(crate) fn run() -> Outcome {
     if !succeeds(&mut cargo(&["deny", "--version"])) {
         let args = ["install", "cargo-deny", "--locked", "--version", CARGO_DENY];
         run_command(&mut cargo(&args))?;
+    }
+    for line in sockless_tests::servers::prepare() {
+        println!("{line}");
     }
     println!("everything needed is here");
     Ok(())

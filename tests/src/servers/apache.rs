@@ -14,7 +14,7 @@ use super::place::{self, Place};
 pub(super) const FIXED_PORT: u16 = 28180;
 
 /// Where Debian's packages put modules.
-const MODULES: &str = "/usr/lib/apache2/modules";
+pub(super) const MODULES: &str = "/usr/lib/apache2/modules";
 
 const REALM: &str = "sockless tests";
 
@@ -97,7 +97,7 @@ pub(super) fn set_up(folder: &Path, port: u16) -> io::Result<Vec<Service>> {
 }
 
 /// The usual content, or a copy where user `www-data` can reach it.
-fn content() -> io::Result<PathBuf> {
+pub(super) fn content() -> io::Result<PathBuf> {
     let content = place::content()?;
     if !place::is_root() || place::everyone_reaches(&content) {
         return Ok(content);

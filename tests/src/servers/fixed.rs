@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::instance::Service;
 use super::{
-    Kind, apache, dante, haproxy, microsocks, nginx, place, process, squid, ssh, tinyproxy,
+    Kind, agent, apache, dante, dropbear, haproxy, hostile, kerberos, microsocks, nginx, place,
+    process, squid, ssh, tinyproxy,
 };
 
 /// The file in a server's folder with a line for each process.
@@ -85,7 +86,8 @@ fn pids(kind: Kind) -> io::Result<Vec<u32>> {
 
 fn folder(kind: Kind) -> io::Result<PathBuf> {
     let root = match kind {
-        Kind::Apache | Kind::Squid => place::open_root()?,
+        Kind::Apache | Kind::Squid | Kind::Dropbear | Kind::Kerberized => place::open_root()?,
+        Kind::Ssh(sshd) if sshd.has_accounts() => place::open_root()?,
         _ => place::root(),
     };
     Ok(root.join(kind.name()))
@@ -100,7 +102,12 @@ fn ports(kind: Kind) -> Vec<u16> {
         Kind::Tinyproxy => tinyproxy::FIXED_PORTS.to_vec(),
         Kind::Dante => vec![dante::FIXED_PORT],
         Kind::MicroSocks => vec![microsocks::FIXED_PORT],
-        Kind::Ssh => ssh::FIXED_PORTS.to_vec(),
+        Kind::Ssh(sshd) => ssh::fixed_ports(sshd)[..ssh::ports_used(sshd)].to_vec(),
+        Kind::Dropbear => vec![dropbear::FIXED_PORT],
+        Kind::Agent => Vec::new(),
+        Kind::Hostile => vec![hostile::FIXED_PORT],
+        Kind::Kdc => kerberos::FIXED_PORTS.to_vec(),
+        Kind::Kerberized => kerberos::fixed_service_ports().to_vec(),
     }
 }
 
@@ -118,6 +125,15 @@ fn set_up(kind: Kind, folder: &Path) -> io::Result<Vec<Service>> {
         Kind::Tinyproxy => tinyproxy::set_up(folder, tinyproxy::FIXED_PORTS),
         Kind::Dante => dante::set_up(folder, dante::FIXED_PORT),
         Kind::MicroSocks => microsocks::set_up(folder, microsocks::FIXED_PORT),
-        Kind::Ssh => ssh::set_up(folder, ssh::FIXED_PORTS),
+        Kind::Ssh(sshd) => ssh::set_up(sshd, folder, ssh::fixed_ports(sshd)),
+        Kind::Dropbear => dropbear::set_up(folder, dropbear::FIXED_PORT),
+        Kind::Agent => agent::set_up(folder),
+        Kind::Hostile => hostile::set_up(folder, hostile::FIXED_PORT),
+        Kind::Kdc => kerberos::set_up(folder, kerberos::FIXED_PORTS),
+        Kind::Kerberized => {
+            start(Kind::Kdc)?;
+            let kdc = self::folder(Kind::Kdc)?;
+            kerberos::set_up_services(folder, kerberos::fixed_service_ports(), &kdc)
+        }
     }
 }

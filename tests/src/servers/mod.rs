@@ -4,12 +4,17 @@
 //! own; nobody else's servers are touched or needed. [`shared`] is one nginx for all
 //! tests of a process. [`fixed`] is for people: the same servers on known ports.
 
+mod accounts;
+mod agent;
 mod apache;
 mod certificates;
 mod dante;
+mod dropbear;
 pub mod fixed;
 mod haproxy;
+mod hostile;
 mod instance;
+mod kerberos;
 mod microsocks;
 mod nginx;
 mod passwords;
@@ -21,16 +26,24 @@ mod tinyproxy;
 
 use core::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+pub use agent::Agent;
 pub use apache::Apache;
 pub use dante::Dante;
+pub use dropbear::Dropbear;
 pub use haproxy::{Front, Haproxy};
+pub use hostile::{Hostile, TOKEN};
+pub use kerberos::{HEIMDAL_REALM, Kdc, Kerberized, OTHER_REALM, REALM, REFERRED, Way, prepare};
 pub use microsocks::MicroSocks;
 pub use nginx::{Host, Nginx};
 pub use passwords::{PASSWORD, USER};
 pub use squid::{Entrance, Squid};
-pub use ssh::Ssh;
+pub use ssh::{
+    ACCEPTED, CERTIFIED, CERTIFIED_ONCE, CERTIFIED_OTHER, KnownHosts, ODD_NAMES, PASSPHRASE,
+    STRANGER, Ssh, Sshd,
+};
 pub use tinyproxy::Tinyproxy;
 
 /// A server that can be started.
@@ -51,12 +64,22 @@ pub enum Kind {
     /// [`MicroSocks`].
     MicroSocks,
     /// [`Ssh`].
-    Ssh,
+    Ssh(Sshd),
+    /// [`Dropbear`].
+    Dropbear,
+    /// [`Agent`].
+    Agent,
+    /// [`Hostile`].
+    Hostile,
+    /// [`Kdc`].
+    Kdc,
+    /// [`Kerberized`]; it needs a KDC.
+    Kerberized,
 }
 
 impl Kind {
     /// All of them; what one needs comes before it.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 19] = [
         Self::Nginx,
         Self::Apache,
         Self::Squid,
@@ -64,7 +87,18 @@ impl Kind {
         Self::Tinyproxy,
         Self::Dante,
         Self::MicroSocks,
-        Self::Ssh,
+        Self::Ssh(Sshd::Usual),
+        Self::Ssh(Sshd::External),
+        Self::Ssh(Sshd::Rekeying),
+        Self::Ssh(Sshd::Weak),
+        Self::Ssh(Sshd::Limited),
+        Self::Ssh(Sshd::Password),
+        Self::Ssh(Sshd::TwoFactor),
+        Self::Dropbear,
+        Self::Agent,
+        Self::Hostile,
+        Self::Kdc,
+        Self::Kerberized,
     ];
 
     /// Its name on command lines.
@@ -77,7 +111,12 @@ impl Kind {
             Self::Tinyproxy => "tinyproxy",
             Self::Dante => "dante",
             Self::MicroSocks => "microsocks",
-            Self::Ssh => "ssh",
+            Self::Ssh(sshd) => sshd.name(),
+            Self::Dropbear => "dropbear",
+            Self::Agent => "ssh-agent",
+            Self::Hostile => "ssh-hostile",
+            Self::Kdc => "kdc",
+            Self::Kerberized => "kerberos",
         }
     }
 
@@ -124,7 +163,12 @@ pub struct Running {
     tinyproxy: Option<Tinyproxy>,
     dante: Option<Dante>,
     microsocks: Option<MicroSocks>,
-    ssh: Option<Ssh>,
+    ssh: Vec<Ssh>,
+    dropbear: Option<Dropbear>,
+    agent: Option<Agent>,
+    hostile: Option<Hostile>,
+    kerberized: Option<Kerberized>,
+    kdc: Option<Kdc>,
 }
 
 impl Running {
@@ -186,12 +230,62 @@ impl Running {
             .expect("started with \"microsocks\"")
     }
 
-    /// The OpenSSH among them.
+    /// The usual OpenSSH among them.
     ///
     /// # Panics
     /// It was not asked for.
     pub fn ssh(&self) -> &Ssh {
-        self.ssh.as_ref().expect("started with \"ssh\"")
+        self.sshd(Sshd::Usual)
+    }
+
+    /// The OpenSSH among them that is set up in this way.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn sshd(&self, sshd: Sshd) -> &Ssh {
+        let mut all = self.ssh.iter();
+        all.find(|ssh| ssh.sshd() == sshd)
+            .expect("started with its name")
+    }
+
+    /// The Dropbear among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn dropbear(&self) -> &Dropbear {
+        self.dropbear.as_ref().expect("started with \"dropbear\"")
+    }
+
+    /// The agent among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn agent(&self) -> &Agent {
+        self.agent.as_ref().expect("started with \"ssh-agent\"")
+    }
+
+    /// The lying SSH server among them.
+    ///
+    /// # Panics
+    /// It was not asked for.
+    pub fn hostile(&self) -> &Hostile {
+        self.hostile.as_ref().expect("started with \"ssh-hostile\"")
+    }
+
+    /// The KDCs among them.
+    ///
+    /// # Panics
+    /// They were not asked for.
+    pub fn kdc(&self) -> &Kdc {
+        self.kdc.as_ref().expect("started with \"kdc\"")
+    }
+
+    /// The servers among them that take tickets.
+    ///
+    /// # Panics
+    /// They were not asked for.
+    pub fn kerberized(&self) -> &Kerberized {
+        self.kerberized.as_ref().expect("started with \"kerberos\"")
     }
 
     fn add(&mut self, kind: Kind) -> io::Result<()> {
@@ -208,7 +302,17 @@ impl Running {
             Kind::Tinyproxy => self.tinyproxy = Some(again_if_taken(Tinyproxy::start)?),
             Kind::Dante => self.dante = Some(again_if_taken(Dante::start)?),
             Kind::MicroSocks => self.microsocks = Some(again_if_taken(MicroSocks::start)?),
-            Kind::Ssh => self.ssh = Some(again_if_taken(Ssh::start)?),
+            Kind::Ssh(sshd) => self.ssh.push(again_if_taken(|| Ssh::start(sshd))?),
+            Kind::Dropbear => self.dropbear = Some(again_if_taken(Dropbear::start)?),
+            Kind::Agent => self.agent = Some(Agent::start()?),
+            Kind::Hostile => self.hostile = Some(again_if_taken(Hostile::start)?),
+            Kind::Kdc if self.kdc.is_some() => {}
+            Kind::Kdc => self.kdc = Some(again_if_taken(Kdc::start)?),
+            Kind::Kerberized => {
+                self.add(Kind::Kdc)?;
+                let kdc = self.kdc();
+                self.kerberized = Some(again_if_taken(|| Kerberized::start(kdc))?);
+            }
         }
         Ok(())
     }
@@ -226,6 +330,16 @@ pub fn shared() -> &'static Nginx {
             Err(error) => panic!("nginx: {error}"),
         })
         .nginx()
+}
+
+/// A folder with [`MANY_FILES`](crate::content::MANY_FILES) files of
+/// [`MANY_LENGTH`](crate::content::MANY_LENGTH) bytes, not to be written to; the first
+/// that asks makes it, which takes about a second.
+///
+/// # Errors
+/// They cannot be written.
+pub fn many_files() -> io::Result<PathBuf> {
+    place::many()
 }
 
 /// A port that was free may be taken until the server binds it.

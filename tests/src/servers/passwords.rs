@@ -21,6 +21,11 @@ pub(super) fn digest(user: &str, realm: &str, password: &str) -> io::Result<Stri
     Ok(format!("{user}:{realm}:{hash}\n"))
 }
 
+/// The hash that a line of `/etc/shadow` holds.
+pub(super) fn system(password: &str) -> io::Result<String> {
+    openssl(&["passwd", "-6", "-stdin"], password)
+}
+
 fn openssl(args: &[&str], input: &str) -> io::Result<String> {
     let mut child = Command::new("openssl")
         .args(args)

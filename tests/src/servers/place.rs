@@ -6,7 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Kind;
@@ -14,6 +14,10 @@ use crate::content;
 
 /// Changes whenever the content does, so that files of an older version are not used.
 const CONTENT: &str = "sockless-content-1";
+const MANY: &str = "sockless-many-1";
+
+/// What `-PID-COUNT/socket` leaves of the 107 bytes of a unix socket's address.
+const SHORT: usize = 80;
 
 /// A server's own folder, gone when dropped.
 #[derive(Debug)]
@@ -30,6 +34,15 @@ impl Place {
     /// The same where any user can reach it, for a server that changes to a user of its own.
     pub(super) fn open(name: &str) -> io::Result<Self> {
         Self::below(&open_root()?, name)
+    }
+
+    /// The same where a path is short enough for the address of a unix socket.
+    pub(super) fn short(name: &str) -> io::Result<Self> {
+        let usual = root();
+        if usual.as_os_str().len() + name.len() < SHORT {
+            return Self::below(&usual, name);
+        }
+        Self::below(&temporary_root()?, name)
     }
 
     fn below(root: &Path, name: &str) -> io::Result<Self> {
@@ -67,6 +80,11 @@ pub(super) fn open_root() -> io::Result<PathBuf> {
     if !is_root() || everyone_reaches(&usual) {
         return Ok(usual);
     }
+    temporary_root()
+}
+
+/// A folder like [`root`] among temporary files.
+fn temporary_root() -> io::Result<PathBuf> {
     let folder = env::temp_dir().join(format!("sockless-servers-{}", user_id()));
     fs::create_dir_all(&folder)?;
     if folder.metadata()?.uid() == user_id() {
@@ -83,21 +101,50 @@ pub(super) fn content() -> io::Result<PathBuf> {
 
 /// The same below `parent`.
 pub(super) fn content_below(parent: &Path) -> io::Result<PathBuf> {
-    let folder = parent.join(format!("{CONTENT}-{}", user_id()));
+    made_once(parent, CONTENT, content::write_all)
+}
+
+/// The folder with the files of [`content::write_many`], made once for all servers.
+pub(super) fn many() -> io::Result<PathBuf> {
+    made_once(&open_root()?, MANY, content::write_many)
+}
+
+/// The folder `name` below `parent`, filled by whoever is the first to ask.
+pub(super) fn made_once(
+    parent: &Path,
+    name: &str,
+    fill: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
+    let folder = parent.join(format!("{name}-{}", user_id()));
     if folder
         .metadata()
         .is_ok_and(|found| found.uid() == user_id())
     {
         return Ok(folder);
     }
-    // Another process may do the same at the same time: the first to rename wins.
-    let draft = parent.join(format!("{CONTENT}-draft-{}", process::id()));
-    content::write_all(&draft)?;
+    // Another one may do the same at the same time: the first to rename wins.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let draft = parent.join(format!("{name}-draft-{}-{count}", process::id()));
+    fill(&draft)?;
     if fs::rename(&draft, &folder).is_err() {
         fs::remove_dir_all(&draft)?;
     }
     folder.metadata()?;
     Ok(folder)
+}
+
+/// Makes everything below `path` belong to `owner`, as chown(1) names it.
+pub(super) fn give(path: &Path, owner: &str) -> io::Result<()> {
+    let status = Command::new("chown")
+        .args(["-R", owner])
+        .arg(path)
+        .status()?;
+    if status.success() {
+        return Ok(());
+    }
+    let what = format!("chown of {} to {owner}: {status}", path.display());
+    Err(io::Error::other(what))
 }
 
 /// As many ports as asked for that are free on loopback.
@@ -151,6 +198,19 @@ pub(super) fn program(name: &str, package: &str) -> io::Result<PathBuf> {
         .find(|file| file.is_file())
         .ok_or_else(|| {
             let what = format!("{name} is not installed; `apt-get install {package}` brings it");
+            io::Error::new(io::ErrorKind::NotFound, what)
+        })
+}
+
+/// OpenSSH's program for sftp, which is on nobody's path.
+pub(super) fn sftp_server() -> io::Result<PathBuf> {
+    ["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|file| file.is_file())
+        .ok_or_else(|| {
+            let package = "openssh-sftp-server";
+            let what = format!("sftp-server is not installed; `apt-get install {package}`");
             io::Error::new(io::ErrorKind::NotFound, what)
         })
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::certificates;
 use super::instance::{Instance, Service, kept};
@@ -139,7 +138,8 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 6]) -> io::Result<Vec<Service>>
     let config = folder.join("squid.conf");
     fs::write(&config, fill_in(include_str!("squid.conf"), &words))?;
     if place::is_root() {
-        give_away(folder)?;
+        // It refuses to run as root and becomes user `proxy` before it reads its files.
+        place::give(folder, "proxy:")?;
     }
     let command = [
         &program.display().to_string(),
@@ -159,17 +159,4 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 6]) -> io::Result<Vec<Service>>
 /// Where a certificate of a squid's folder is, in PEM.
 pub(super) fn certificate(folder: &Path, name: &str) -> PathBuf {
     folder.join("certificates").join(format!("{name}.pem"))
-}
-
-/// It refuses to run as root and becomes user `proxy` before it reads its files.
-fn give_away(folder: &Path) -> io::Result<()> {
-    let status = Command::new("chown")
-        .args(["-R", "proxy:"])
-        .arg(folder)
-        .status()?;
-    if status.success() {
-        return Ok(());
-    }
-    let what = format!("chown of {} to user proxy: {status}", folder.display());
-    Err(io::Error::other(what))
 }

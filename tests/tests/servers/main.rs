@@ -7,7 +7,10 @@
 )]
 
 mod abandoned;
+mod hostile;
+mod kerberos;
 mod proxies;
+mod shells;
 mod ssh;
 
 use std::path::Path;
