@@ -247,7 +247,10 @@ impl Session {
             }
             self.run_errands(now);
             match self.engine.poll(now) {
-                Output::Event(hop, event) if self.errands.asks(hop) => {
+                // A question by POST is a job like any other, and comes out of it below.
+                Output::Event(hop, event)
+                    if self.errands.asks(hop) && !self.jobs.contains_key(&hop) =>
+                {
                     self.errands.heard(hop, event);
                 }
                 Output::Event(hop, event) => {
