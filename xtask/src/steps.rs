@@ -64,9 +64,15 @@ fn clippy() -> Outcome {
     ]))
 }
 
-/// What the default features leave out: ring instead of AWS-LC under the same tests, and the
-/// system's certificate authorities.
+/// What the default features leave out: ring instead of AWS-LC under the same tests, the
+/// system's certificate authorities, and Kerberos without any backend.
 fn other_features() -> Outcome {
+    run_command(&mut cargo(&[
+        "test",
+        "-p",
+        "sockless-kerberos",
+        "--no-default-features",
+    ]))?;
     run_command(&mut cargo(&[
         "test",
         "-p",
@@ -84,7 +90,7 @@ fn fuzz_targets() -> Outcome {
     run_command(check.env("CARGO_TARGET_DIR", target()))
 }
 
-/// With both TLS backends: the matrix has cells for each.
+/// With both TLS backends and Kerberos: the matrix has cells for each.
 fn release() -> Outcome {
     run_command(&mut cargo(&[
         "build",
@@ -92,7 +98,7 @@ fn release() -> Outcome {
         "-p",
         "sockless-cli",
         "--features",
-        "tls-openssl",
+        "kerberos-gssapi,tls-openssl",
     ]))
 }
 

@@ -6,8 +6,6 @@
 //! ```
 
 use core::fmt;
-use core::time::Duration;
-use std::time::SystemTime;
 
 use sockless_core::Fault;
 use zeroize::Zeroizing;
@@ -76,9 +74,10 @@ impl Ccache {
 }
 
 impl Stored {
-    /// When it ends.
-    pub(crate) fn ends(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.times[2].into())
+    #[cfg(feature = "gssapi")]
+    pub(crate) fn validity(&self) -> crate::provider::Validity {
+        let [issued, begins, ends, _] = self.times;
+        crate::provider::Validity::of_file(begins.max(issued), ends)
     }
 }
 
@@ -202,10 +201,7 @@ mod tests {
         assert_eq!(servers[1].to_string(), "HTTP/www@R");
         let first = &ccache.tickets[0];
         assert_eq!((first.enctype, first.key.len()), (18, 32));
-        assert_eq!(
-            first.ends(),
-            SystemTime::UNIX_EPOCH + Duration::from_secs(3)
-        );
+        assert_eq!(first.times, [1, 2, 3, 4]);
         assert_eq!(first.ticket, b"ticket");
     }
 

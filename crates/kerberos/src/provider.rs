@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::{Credentials, Principal, Realms};
 
-/// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks at it.
+/// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks
+/// at it. One that is good for a short time is used for most of that.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// How long a failure is told again without asking anybody.
@@ -109,12 +110,13 @@ impl Config {
         }
         let client = self.credentials.client().clone();
         let mut tickets = BTreeMap::new();
-        let (library, login_ends) = open(backend, self.credentials, &mut tickets)?;
+        let (library, login) = open(backend, self.credentials, &mut tickets)?;
         let state = State {
             realms: self.realms,
             client: client.clone(),
             library,
-            login_ends,
+            login,
+            logins: 0,
             tickets,
             failures: BTreeMap::new(),
         };
@@ -132,7 +134,7 @@ fn open(
     backend: Backend,
     credentials: Credentials,
     tickets: &mut BTreeMap<String, Ticket>,
-) -> Result<(Box<dyn Library>, Option<SystemTime>), Fault> {
+) -> Result<(Box<dyn Library>, Option<Validity>), Fault> {
     match backend {
         Backend::Gssapi => crate::mit::open(credentials, tickets),
     }
@@ -144,7 +146,7 @@ fn open(
     _backend: Backend,
     credentials: Credentials,
     _tickets: &mut BTreeMap<String, Ticket>,
-) -> Result<(Box<dyn Library>, Option<SystemTime>), Fault> {
+) -> Result<(Box<dyn Library>, Option<Validity>), Fault> {
     drop(credentials.into_proof());
     let what = "no backend for Kerberos is built in";
     Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what))
@@ -155,7 +157,37 @@ fn open(
 pub(crate) struct Ticket {
     /// The service's whole name, as the KDC has given it.
     pub(crate) service: Principal,
-    pub(crate) ends: SystemTime,
+    pub(crate) validity: Validity,
+}
+
+/// Until when a ticket is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    ends: SystemTime,
+    margin: Duration,
+}
+
+impl Validity {
+    /// From its times, in seconds of the epoch, as a file has them.
+    #[cfg(feature = "gssapi")]
+    pub(crate) fn of_file(begins: u32, ends: u32) -> Self {
+        let lifetime = Duration::from_secs(ends.saturating_sub(begins).into());
+        let begins = SystemTime::UNIX_EPOCH + Duration::from_secs(begins.into());
+        Self::from(begins, lifetime)
+    }
+
+    /// That long from a time on. For a ticket that has just come that is our own time: the
+    /// KDC's clock may differ.
+    fn from(begins: SystemTime, lifetime: Duration) -> Self {
+        Self {
+            ends: begins + lifetime,
+            margin: MARGIN.min(lifetime / 4),
+        }
+    }
+
+    fn is_good(self, wall: SystemTime) -> bool {
+        self.ends > wall + self.margin
+    }
 }
 
 /// One backend, with one user's credentials.
@@ -187,7 +219,11 @@ pub(crate) enum Turn {
         message: Zeroizing<Vec<u8>>,
         stream: bool,
     },
-    Done(Ticket),
+    /// There it is: the service's whole name, as the KDC has given it, and how long it lasts.
+    Done {
+        service: Principal,
+        lifetime: Duration,
+    },
 }
 
 /// One user's Kerberos: credentials, tickets, and contexts made from them.
@@ -213,8 +249,10 @@ struct State {
     realms: Realms,
     client: Principal,
     library: Box<dyn Library>,
-    /// When the ticket to get tickets with ends; none: there is none yet.
-    login_ends: Option<SystemTime>,
+    /// That of the ticket to get tickets with; none: there is none yet.
+    login: Option<Validity>,
+    /// Logins so far: a ticket that was fetched by an earlier one is not where contexts look.
+    logins: u64,
     /// By `service/host`.
     tickets: BTreeMap<String, Ticket>,
     /// What went wrong last, by errand.
@@ -232,12 +270,12 @@ struct Failure {
 
 impl State {
     fn is_logged_in(&self, wall: SystemTime) -> bool {
-        self.login_ends.is_some_and(|ends| ends > wall + MARGIN)
+        self.login.is_some_and(|login| login.is_good(wall))
     }
 
     fn ticket(&self, service: &str, host: &str, wall: SystemTime) -> Option<&Ticket> {
         let ticket = self.tickets.get(&key(service, host))?;
-        (ticket.ends > wall + MARGIN).then_some(ticket)
+        ticket.validity.is_good(wall).then_some(ticket)
     }
 
     fn lacks(&self, service: &str, host: &str, wall: SystemTime) -> Option<Arc<str>> {
@@ -302,6 +340,7 @@ impl SecurityProvider for Kerberos {
                 conversation,
                 name,
                 kind,
+                logins: state.logins,
                 questions: 0,
             }))),
             Err(fault) => Err(state.fail(name, fault, wall)),
@@ -324,7 +363,7 @@ impl State {
         match self.library.log_in()? {
             Some(conversation) => Ok((conversation, Kind::Login)),
             None => {
-                let what = match self.login_ends {
+                let what = match self.login {
                     Some(_) => format!("the tickets of {} have expired", self.client),
                     None => format!("{} has no ticket to get tickets with", self.client),
                 };
@@ -388,6 +427,8 @@ struct Fetching {
     conversation: Box<dyn Conversation>,
     name: Arc<str>,
     kind: Kind,
+    /// Logins when it began.
+    logins: u64,
     questions: usize,
 }
 
@@ -410,11 +451,20 @@ impl Errand for Fetching {
         };
         let mut state = lock(&self.state);
         let need = turn.and_then(|turn| match turn {
-            Turn::Done(ticket) => {
+            Turn::Done { service, lifetime } => {
                 state.failures.remove(&self.name);
+                let validity = Validity::from(wall, lifetime);
                 match &self.kind {
-                    Kind::Login => state.login_ends = Some(ticket.ends),
+                    Kind::Login => {
+                        state.login = Some(validity);
+                        state.logins += 1;
+                        // They are where the login before was.
+                        state.tickets.clear();
+                    }
+                    // Whoever waits for it sees that it is lacking, and has it fetched again.
+                    Kind::Ticket(_) if self.logins != state.logins => {}
                     Kind::Ticket(key) => {
+                        let ticket = Ticket { service, validity };
                         if state.tickets.len() >= SERVICES {
                             state.tickets.clear();
                         }

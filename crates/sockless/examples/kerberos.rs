@@ -1,7 +1,9 @@
 //! A page that wants Kerberos, with a password:
-//! `kerberos alice@EXAMPLE.COM PASSWORD-FILE kdc.example.com https://www.example.com/`
+//! `kerberos alice@EXAMPLE.COM PASSWORD-FILE kdc.example.com https://www.example.com/ [HOST]`
 //!
-//! The KDC is asked by transfers of the session's own: nothing waits for it but this one request.
+//! HOST is the server's name in Kerberos, if the URL has another one. The KDC is asked by transfers
+//! of the session's own: nothing waits for it but this one request, and `strace -f -e trace=network`
+//! shows no call but those of the driver.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,7 +12,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use sockless::drivers::Blocking;
+use sockless::drivers::Uring;
 use sockless::kerberos::{Config as Kerberos, Credentials, Principal, Realms};
 use sockless::{Auth, Config, Fault, Note, Request, Session};
 
@@ -28,9 +30,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let credentials = Credentials::password(&user, password.trim_end(), &realms);
     let kerberos = Kerberos::new(credentials.map_err(at_kerberos)?, realms).build();
     let auth = Auth::negotiate(kerberos.map_err(at_kerberos)?);
+    let auth = match args.next() {
+        Some(host) => auth.target(&host),
+        None => auth,
+    };
 
     let mut session = Session::new(Config::default(), Instant::now(), SystemTime::now(), 1)?;
-    let mut driver = Blocking::new()?;
+    let mut driver = Uring::new()?;
     let request = Request::get(&url)?
         .auth(auth)
         .options(|options| options.notes = true);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use sockless::kerberos::{Realms, proxied, unproxied};
-use sockless::{Proxy, Reason};
+use sockless::{Auth, Proxy, ProxyKind, Reason};
 use sockless_tests::servers::{PASSWORD, REALM, USER, Way};
 
 use crate::{World, config, get, login, realms, servers};
@@ -117,8 +117,9 @@ fn a_transfer_that_waits_for_a_ticket_can_be_cancelled() {
 fn kdcs_are_asked_through_proxies() {
     let running = sockless_tests::servers::Servers::start(&["microsocks"]).expect("it starts");
     let mut config = config();
-    let proxy = running.microsocks().port();
-    config.kdc_proxies = vec![Proxy::parse(&format!("socks5://127.0.0.1:{proxy}")).expect("one")];
+    let port = running.microsocks().port();
+    let proxy = Proxy::new(ProxyKind::Socks5, "127.0.0.1", port).expect("a proxy");
+    config.kdc_proxies = vec![proxy.auth(Auth::password(USER, PASSWORD))];
     let auth = login(USER, PASSWORD, realms());
     let url = servers().1.http_url("/private/1k");
     let outcome = World::new(config).fetch(get(&url).auth(auth));

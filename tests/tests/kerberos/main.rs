@@ -111,8 +111,12 @@ impl World {
     }
 
     fn on(config: Config, driver: Box<dyn Driver>) -> Self {
-        let now = Instant::now();
-        let session = Session::new(config, now, SystemTime::now(), 1).expect("a session");
+        Self::at(config, driver, SystemTime::now())
+    }
+
+    /// With that time on the wall.
+    fn at(config: Config, driver: Box<dyn Driver>, wall: SystemTime) -> Self {
+        let session = Session::new(config, Instant::now(), wall, 1).expect("a session");
         Self { session, driver }
     }
 

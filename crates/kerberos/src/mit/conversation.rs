@@ -3,15 +3,16 @@
 use core::ffi::{c_int, c_uint, c_void};
 use core::{ptr, slice};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sockless_core::Fault;
 use zeroize::Zeroizing;
 
 use super::ffi::{self, krb5_data};
-use super::library::{Krb5, data, no_creds, no_data, time};
+use super::library::{Krb5, data, no_creds, no_data};
 use super::lock;
 use crate::Principal;
-use crate::provider::{Conversation, Ticket, Turn};
+use crate::provider::{Conversation, Turn};
 
 /// `KRB5_INIT_CREDS_STEP_FLAG_CONTINUE`, the same for tickets.
 const GOES_ON: c_uint = 1;
@@ -102,12 +103,12 @@ impl Conversation for Login {
         krb5.check(code, "login")?;
         let ticket = ticket(&krb5, &creds);
         let stored = krb5
-            .clear_cache()
+            .renew_cache()
             .and_then(|()| krb5.store_creds(&mut creds));
         // SAFETY: the contents came from the call above, and are freed once.
         unsafe { ffi::krb5_free_cred_contents(context, &mut creds) };
         stored?;
-        ticket.map(Turn::Done)
+        ticket
     }
 }
 
@@ -161,7 +162,7 @@ impl Conversation for Fetch {
         let ticket = ticket(&krb5, &creds);
         // SAFETY: the contents came from the call above, and are freed once.
         unsafe { ffi::krb5_free_cred_contents(context, &mut creds) };
-        ticket.map(Turn::Done)
+        ticket
     }
 }
 
@@ -211,9 +212,12 @@ fn bytes(data: &krb5_data) -> &[u8] {
     }
 }
 
-fn ticket(krb5: &Krb5, creds: &ffi::krb5_creds) -> Result<Ticket, Fault> {
-    Ok(Ticket {
+fn ticket(krb5: &Krb5, creds: &ffi::krb5_creds) -> Result<Turn, Fault> {
+    let times = creds.times;
+    let begins = times.starttime.max(times.authtime);
+    let lifetime = times.endtime.saturating_sub(begins);
+    Ok(Turn::Done {
         service: krb5.name(creds.server)?,
-        ends: time(creds.times.endtime),
+        lifetime: Duration::from_secs(lifetime.into()),
     })
 }

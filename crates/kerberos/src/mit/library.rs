@@ -2,9 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_uint};
 use core::ptr;
-use core::time::Duration;
 use std::ffi::CString;
-use std::time::SystemTime;
 
 use sockless_core::{Culprit, Fault, Reason};
 use zeroize::Zeroizing;
@@ -28,6 +26,10 @@ pub(super) struct Krb5 {
     pub(super) context: ffi::krb5_context,
     pub(super) client: krb5_principal,
     pub(super) cache: ffi::krb5_ccache,
+    /// The one before the last login: contexts that have not begun may still need it.
+    previous: ffi::krb5_ccache,
+    /// Caches so far.
+    pub(super) caches: u64,
     pub(super) password: Option<CString>,
     pub(super) keytab: Option<ffi::krb5_keytab>,
 }
@@ -43,6 +45,8 @@ impl Krb5 {
             context: ptr::null_mut(),
             client: ptr::null_mut(),
             cache: ptr::null_mut(),
+            previous: ptr::null_mut(),
+            caches: 0,
             password: None,
             keytab: None,
         };
@@ -54,23 +58,26 @@ impl Krb5 {
                 .remedy("check the system's krb5.conf"));
         }
         krb5.client = krb5.principal(client)?;
-        // SAFETY: the context is valid, the type is a C string, no hint is given.
-        let code = unsafe {
-            ffi::krb5_cc_new_unique(
-                krb5.context,
-                c"MEMORY".as_ptr(),
-                ptr::null(),
-                &mut krb5.cache,
-            )
-        };
-        krb5.check(code, "no cache in memory")?;
-        krb5.clear_cache()?;
+        krb5.renew_cache()?;
         Ok(krb5)
     }
 
-    /// Empties the cache, and makes it the client's.
-    pub(super) fn clear_cache(&mut self) -> Result<(), Fault> {
-        // SAFETY: all three are valid since `open`.
+    /// Begins an empty cache of the client's.
+    pub(super) fn renew_cache(&mut self) -> Result<(), Fault> {
+        let mut cache = ptr::null_mut();
+        // SAFETY: the context is valid, the type is a C string, no hint is given.
+        let code = unsafe {
+            ffi::krb5_cc_new_unique(self.context, c"MEMORY".as_ptr(), ptr::null(), &mut cache)
+        };
+        self.check(code, "no cache in memory")?;
+        self.caches += 1;
+        let previous = core::mem::replace(&mut self.cache, cache);
+        let oldest = core::mem::replace(&mut self.previous, previous);
+        if !oldest.is_null() {
+            // SAFETY: it is a cache of this context, in use by nothing any more.
+            unsafe { ffi::krb5_cc_destroy(self.context, oldest) };
+        }
+        // SAFETY: context, cache and client are valid.
         let code = unsafe { ffi::krb5_cc_initialize(self.context, self.cache, self.client) };
         self.check(code, "the cache cannot be initialized")
     }
@@ -241,8 +248,10 @@ impl Drop for Krb5 {
             if let Some(keytab) = self.keytab.take() {
                 ffi::krb5_kt_close(self.context, keytab);
             }
-            if !self.cache.is_null() {
-                ffi::krb5_cc_destroy(self.context, self.cache);
+            for cache in [self.cache, self.previous] {
+                if !cache.is_null() {
+                    ffi::krb5_cc_destroy(self.context, cache);
+                }
             }
             if !self.client.is_null() {
                 ffi::krb5_free_principal(self.context, self.client);
@@ -358,11 +367,6 @@ fn keyblock(enctype: u16, bytes: &mut [u8]) -> krb5_keyblock {
         length: bytes.len() as c_uint,
         contents: bytes.as_mut_ptr(),
     }
-}
-
-/// Seconds of the epoch as a time.
-pub(super) fn time(seconds: u32) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into())
 }
 
 fn named(what: &str) -> Fault {

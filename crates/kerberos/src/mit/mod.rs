@@ -16,20 +16,19 @@ mod library;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use sockless_core::{Fault, SecurityContext};
 
 use crate::credentials::Proof;
-use crate::provider::{self, Conversation, Ticket};
+use crate::provider::{self, Conversation, Ticket, Validity};
 use crate::{Credentials, Principal};
 use library::{Cred, Krb5};
 
 /// One user's credentials in the library.
 struct Mit {
     krb5: Arc<Mutex<Krb5>>,
-    /// Made from the cache as it is; none: it has changed.
-    cred: Option<Arc<Cred>>,
+    /// Made from the cache of that number.
+    cred: Option<(u64, Arc<Cred>)>,
     /// Whether there is something to log in with.
     logs_in: bool,
 }
@@ -38,10 +37,10 @@ struct Mit {
 pub(crate) fn open(
     credentials: Credentials,
     tickets: &mut BTreeMap<String, Ticket>,
-) -> Result<(Box<dyn provider::Library>, Option<SystemTime>), Fault> {
+) -> Result<(Box<dyn provider::Library>, Option<Validity>), Fault> {
     let client = credentials.client().clone();
     let mut krb5 = Krb5::open(&client)?;
-    let mut login_ends = None;
+    let mut login = None;
     let mut logs_in = true;
     match credentials.into_proof() {
         Proof::Password(password) => krb5.keep_password(password)?,
@@ -51,11 +50,11 @@ pub(crate) fn open(
             for stored in &ccache.tickets {
                 krb5.store(stored)?;
                 if stored.server.grants_tickets_of(client.realm()) {
-                    login_ends = Some(stored.ends());
+                    login = Some(stored.validity());
                 } else if let [service, host] = stored.server.components() {
                     let ticket = Ticket {
                         service: stored.server.clone(),
-                        ends: stored.ends(),
+                        validity: stored.validity(),
                     };
                     tickets.insert(provider::key(service, host), ticket);
                 }
@@ -67,7 +66,7 @@ pub(crate) fn open(
         cred: None,
         logs_in,
     };
-    Ok((Box::new(mit), login_ends))
+    Ok((Box::new(mit), login))
 }
 
 impl provider::Library for Mit {
@@ -75,7 +74,6 @@ impl provider::Library for Mit {
         if !self.logs_in {
             return Ok(None);
         }
-        self.cred = None;
         let login = conversation::Login::begin(Arc::clone(&self.krb5))?;
         Ok(Some(Box::new(login)))
     }
@@ -90,14 +88,16 @@ impl provider::Library for Mit {
         ticket: &Ticket,
         negotiated: bool,
     ) -> Result<Box<dyn SecurityContext>, Fault> {
+        let krb5 = lock(&self.krb5);
         let cred = match &self.cred {
-            Some(cred) => Arc::clone(cred),
-            None => {
-                let cred = Arc::new(Cred::acquire(&lock(&self.krb5))?);
-                self.cred = Some(Arc::clone(&cred));
+            Some((cache, cred)) if *cache == krb5.caches => Arc::clone(cred),
+            _ => {
+                let cred = Arc::new(Cred::acquire(&krb5)?);
+                self.cred = Some((krb5.caches, Arc::clone(&cred)));
                 cred
             }
         };
+        drop(krb5);
         let context = context::Context::new(cred, &ticket.service, negotiated)?;
         Ok(Box::new(context))
     }
