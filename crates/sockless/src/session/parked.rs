@@ -36,7 +36,7 @@ struct Held {
 /// What waits.
 pub(super) enum What {
     Job(Box<Job>),
-    Tunnel(TunnelTo),
+    Tunnel(Box<TunnelTo>),
 }
 
 impl From<Box<Job>> for What {
@@ -47,7 +47,7 @@ impl From<Box<Job>> for What {
 
 impl From<TunnelTo> for What {
     fn from(to: TunnelTo) -> Self {
-        Self::Tunnel(to)
+        Self::Tunnel(Box::new(to))
     }
 }
 
@@ -267,7 +267,7 @@ impl Session {
                 .board(now, job)
                 .map_err(|(job, error)| (What::Job(job), error)),
             What::Tunnel(to) => self
-                .open_tunnel(to.clone())
+                .open_tunnel(TunnelTo::clone(&to))
                 .map_err(|error| (What::Tunnel(to), error))
                 .inspect(|hop| {
                     self.hops.insert(id, *hop);
