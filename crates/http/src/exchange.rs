@@ -29,18 +29,17 @@ pub struct Http1 {
     channel: Option<Option<Vec<u8>>>,
 }
 
+/// Names and values of fields that prove who we are; the values are wiped.
+pub type Proofs = Vec<(&'static str, Zeroizing<Vec<u8>>)>;
+
 /// Makes the fields that prove who we are when it is known which connection the request goes
 /// over: a security context belongs to one connection, and may be tied to its channel.
 pub trait Prover: Send {
-    /// Names and values of fields. `channel`: the `tls-server-end-point` binding (RFC 5929).
+    /// The fields. `channel`: the `tls-server-end-point` binding (RFC 5929).
     ///
     /// # Errors
     /// There is nothing to prove it with; the transfer ends with this.
-    fn prove(
-        &mut self,
-        channel: Option<Vec<u8>>,
-        cx: &mut Cx<'_>,
-    ) -> Result<Vec<(&'static str, Zeroizing<Vec<u8>>)>, Fault>;
+    fn prove(&mut self, channel: Option<Vec<u8>>, cx: &mut Cx<'_>) -> Result<Proofs, Fault>;
 }
 
 impl Http1 {

@@ -29,10 +29,6 @@ pub(crate) struct Ccache {
 }
 
 /// One ticket and its key.
-#[cfg_attr(
-    not(feature = "gssapi"),
-    allow(dead_code, reason = "only backends look at keys")
-)]
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) client: Principal,

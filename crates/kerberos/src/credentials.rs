@@ -23,10 +23,6 @@ pub struct Credentials {
     proof: Proof,
 }
 
-#[cfg_attr(
-    not(feature = "gssapi"),
-    allow(dead_code, reason = "only backends look at secrets")
-)]
 pub(crate) enum Proof {
     Password(Zeroizing<String>),
     Keys(Vec<Key>),

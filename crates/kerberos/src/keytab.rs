@@ -18,10 +18,6 @@ const KEYS: usize = 4096;
 
 /// A principal's key.
 #[derive(Clone)]
-#[cfg_attr(
-    not(feature = "gssapi"),
-    allow(dead_code, reason = "only backends look at keys")
-)]
 pub(crate) struct Key {
     pub(crate) principal: Principal,
     pub(crate) version: u32,

@@ -20,6 +20,14 @@
 //! Without a backend there are the parts that need none: [`Realms`], [`Principal`], and the KDC client
 //! [`Asking`] with its [`KdcExchange`].
 
+#![cfg_attr(
+    not(feature = "gssapi"),
+    allow(
+        dead_code,
+        reason = "tickets and secrets are for backends, and there is none"
+    )
+)]
+
 mod ccache;
 mod code;
 mod credentials;

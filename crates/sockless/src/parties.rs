@@ -147,7 +147,7 @@ impl Sides {
     /// # Errors
     /// The only scheme left cannot be used.
     pub(crate) fn proofs(
-        &mut self,
+        &self,
         request: &Request,
         moment: Moment,
         pool: &Pool,
@@ -164,13 +164,13 @@ impl Sides {
                 _ => None,
             },
         };
-        let prove = |side: &mut Option<Side>| match side {
+        let prove = |side: &Option<Side>| match side {
             Some(side) if !side.late => side.prove(&subject, moment, pool),
             _ => Ok(None),
         };
         Ok(Proofs {
-            server: prove(&mut self.server)?,
-            proxy: prove(&mut self.proxy)?,
+            server: prove(&self.server)?,
+            proxy: prove(&self.proxy)?,
             late: self.late(request),
         })
     }
@@ -239,16 +239,13 @@ impl Sides {
     /// # Errors
     /// The answer comes from somebody who does not know the secret.
     pub(crate) fn heard(
-        &mut self,
+        &self,
         head: &Head,
         moment: Moment,
         pool: &Pool,
         notes: &mut Vec<Note>,
     ) -> Result<bool, Error> {
-        let parties = [
-            (&mut self.server, Party::Origin),
-            (&mut self.proxy, Party::Proxy),
-        ];
+        let parties = [(&self.server, Party::Origin), (&self.proxy, Party::Proxy)];
         for (side, party) in parties {
             let Some(side) = side else { continue };
             if head.code == party.status() {
@@ -265,7 +262,7 @@ impl Sides {
 
 impl Side {
     fn prove(
-        &mut self,
+        &self,
         subject: &Subject<'_>,
         moment: Moment,
         pool: &Pool,
@@ -280,13 +277,7 @@ impl Side {
     }
 
     /// `false`: the answer is delivered as it is, as there is nothing else to try.
-    fn challenged(
-        &mut self,
-        head: &Head,
-        moment: Moment,
-        pool: &Pool,
-        notes: &mut Vec<Note>,
-    ) -> bool {
+    fn challenged(&self, head: &Head, moment: Moment, pool: &Pool, notes: &mut Vec<Note>) -> bool {
         self.with(moment, pool, notes, |authenticator, dialog, cx| {
             matches!(
                 authenticator.challenged(dialog, &head.fields, cx),
@@ -296,7 +287,7 @@ impl Side {
     }
 
     fn accepted(
-        &mut self,
+        &self,
         head: &Head,
         moment: Moment,
         pool: &Pool,
@@ -309,7 +300,7 @@ impl Side {
     }
 
     fn with<R>(
-        &mut self,
+        &self,
         moment: Moment,
         pool: &Pool,
         notes: &mut Vec<Note>,
@@ -356,7 +347,7 @@ impl Prover for Late {
         &mut self,
         channel: Option<Vec<u8>>,
         cx: &mut Cx<'_>,
-    ) -> Result<Vec<(&'static str, Zeroizing<Vec<u8>>)>, Fault> {
+    ) -> Result<sockless_http::Proofs, Fault> {
         let subject = Subject {
             method: &self.method,
             target: &self.target,
