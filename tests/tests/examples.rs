@@ -149,3 +149,46 @@ fn own_loop_makes_every_socket_call_itself() {
         .filter(|line| line.contains("sendto(") && !line.contains("\"!\", 1"));
     assert_eq!(foreign.count(), 0, "{text}");
 }
+
+/// A whole login from a password: the tickets are fetched, and the context made, without a call
+/// of the library's underneath. The driver's own sockets are all there is; what goes over them is
+/// the ring's.
+#[test]
+fn kerberos_makes_no_network_call_but_the_drivers() {
+    let running = servers::Servers::start(&["kdc", "kerberos"]).expect("they start");
+    let (kdc, kerberized) = (running.kdc(), running.kerberized());
+    let password = kdc.config().with_file_name("password");
+    std::fs::write(&password, servers::PASSWORD).expect("written");
+    let url = kerberized.http_url("/private/1k");
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=network"])
+        .arg(example("kerberos"))
+        .arg(format!("{}@{}", servers::USER, servers::REALM))
+        .arg(&password)
+        .arg(format!("127.0.0.1:{}", kdc.ports()[0]))
+        .arg(url.replace("localhost", "127.0.0.1"))
+        .arg("localhost")
+        .output()
+        .expect("strace is installed");
+    let calls = String::from_utf8_lossy(&traced.stderr).into_owned();
+    let answer = String::from_utf8_lossy(&traced.stdout).into_owned();
+    assert!(traced.status.success(), "{calls}");
+    assert!(answer.starts_with("200\n"), "{answer}{calls}");
+    let notes = ["kerberos:", "connect:", "auth:", "http:"];
+    let calls = calls.lines().filter(|line| line.contains('('));
+    let calls = calls.filter(|line| !notes.iter().any(|note| line.starts_with(note)));
+    let calls: Vec<_> = calls.collect();
+    let mut sockets = 0;
+    for call in &calls {
+        let name = call
+            .split_once('(')
+            .and_then(|(name, _)| name.split(' ').next_back());
+        assert!(
+            matches!(name, Some("socket" | "setsockopt" | "shutdown")),
+            "{call}"
+        );
+        sockets += usize::from(name == Some("socket"));
+    }
+    // One to the server; a login of two questions and a ticket.
+    assert_eq!(sockets, 4, "{calls:#?}");
+}

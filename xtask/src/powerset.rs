@@ -6,6 +6,7 @@ use crate::command::{cargo, root, run as run_command};
 /// The crates that have features to choose from: folder and package.
 const CRATES: &[(&str, &str)] = &[
     ("http", "sockless-http"),
+    ("kerberos", "sockless-kerberos"),
     ("tls", "sockless-tls"),
     ("ssh", "sockless-ssh"),
     ("drivers", "sockless-drivers"),

@@ -1,4 +1,4 @@
-//! Proves that core, http, tls, ssh and tunnels cannot name a socket, a clock or a thread.
+//! Proves that core, http, kerberos, tls, ssh and tunnels cannot name a socket, a clock or a thread.
 //!
 //! Three proofs, as each alone has a hole: nothing they depend on does I/O; the bans in
 //! `clippy.toml` hold without exception; and clippy, given code that breaks each ban,
@@ -13,9 +13,10 @@ use crate::command::{cargo, output, root, run as run_command, target};
 use crate::tidy::source;
 use probes::{PRELUDE, PROBES};
 
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "sockless-core",
     "sockless-http",
+    "sockless-kerberos",
     "sockless-ssh",
     "sockless-tls",
     "sockless-tunnels",
@@ -94,7 +95,9 @@ pub(crate) fn run() -> Outcome {
             ));
         }
     }
-    println!("no dependency of core, http, tls, ssh and tunnels does I/O, but for tokio below ssh");
+    println!(
+        "no dependency of core, http, kerberos, tls, ssh and tunnels does I/O, but for tokio below ssh"
+    );
     no_way_around()?;
     // Forbidden, not denied: an `allow` in the source is then an error as well.
     let mut args = vec!["clippy", "--all-features"];

@@ -66,8 +66,15 @@ fn clippy() -> Outcome {
 }
 
 /// What the default features leave out: ring instead of AWS-LC under the same tests, the
-/// system's certificate authorities. (libssh2 beside russh is what the workspace's tests have.)
+/// system's certificate authorities, and Kerberos without any backend. (libssh2 beside russh is
+/// what the workspace's tests have.)
 fn other_features() -> Outcome {
+    run_command(&mut cargo(&[
+        "test",
+        "-p",
+        "sockless-kerberos",
+        "--no-default-features",
+    ]))?;
     run_command(&mut cargo(&[
         "test",
         "-p",
@@ -85,7 +92,7 @@ fn fuzz_targets() -> Outcome {
     run_command(check.env("CARGO_TARGET_DIR", target()))
 }
 
-/// With both TLS backends, both SSH libraries and all drivers: the matrix has cells for each.
+/// With both TLS backends, both SSH libraries, Kerberos and all drivers: the matrix has cells for each.
 fn release() -> Outcome {
     run_command(&mut cargo(&[
         "build",
@@ -93,7 +100,7 @@ fn release() -> Outcome {
         "-p",
         "sockless-cli",
         "--features",
-        "tls-openssl,ssh-libssh2,driver-tokio,driver-compio,driver-aio",
+        "kerberos-gssapi,tls-openssl,ssh-libssh2,driver-tokio,driver-compio,driver-aio",
     ]))
 }
 

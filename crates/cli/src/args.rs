@@ -1,6 +1,7 @@
 //! The options: curl's names and meanings.
 
 mod auth;
+mod kerberos;
 mod proxy;
 mod ssh;
 mod tls;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 pub(crate) use auth::AuthArgs;
+pub(crate) use kerberos::{Delegate, KerberosArgs, Level};
 pub(crate) use proxy::ProxyArgs;
 pub(crate) use ssh::SshArgs;
 pub(crate) use tls::TlsArgs;
@@ -42,6 +44,8 @@ pub(crate) struct Args {
     pub(crate) request: RequestArgs,
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
+    #[command(flatten)]
+    pub(crate) kerberos: KerberosArgs,
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]

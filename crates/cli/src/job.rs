@@ -11,6 +11,7 @@ use crate::args::{Args, ConnectionArgs, DataKind, Target};
 use crate::data;
 use crate::fields::Fields;
 use crate::glob::{self, Expanded};
+use crate::kerberos::Kerberos;
 use crate::netrc::Netrc;
 use crate::output::Place;
 use crate::proxy;
@@ -45,6 +46,7 @@ struct Parties {
     proxies: Proxies,
     /// On the way to SSH servers.
     everybodys: Vec<Proxy>,
+    negotiate: Option<Auth>,
     netrc: Option<Netrc>,
     #[cfg(feature = "ssh")]
     logins: ssh::Logins,
@@ -81,9 +83,11 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
     check(&args)?;
     let data = data::collect(&args.order.data)?;
     let has_data = !args.order.data.is_empty();
+    let kerberos = Kerberos::of(&args, &proxy::environment)?;
     let parties = Rc::new(Parties {
-        proxies: proxy::proxies(&args, &proxy::environment)?,
-        everybodys: proxy::everybodys(&args, &proxy::environment)?,
+        proxies: proxy::proxies(&args, &kerberos, &proxy::environment)?,
+        everybodys: proxy::everybodys(&args, &kerberos, &proxy::environment)?,
+        negotiate: kerberos.server,
         netrc: netrc(&args)?,
         #[cfg(feature = "ssh")]
         logins: ssh::Logins::new(&args)?,
@@ -427,6 +431,9 @@ impl Job {
             request = request.map_auth(Auth::digest);
         } else if options.anyauth {
             request = request.map_auth(Auth::any);
+        }
+        if let Some(auth) = &self.parties.negotiate {
+            request = request.auth(auth.clone());
         }
         if let Some(token) = &options.oauth2_bearer {
             request = request.auth(Auth::bearer(token));

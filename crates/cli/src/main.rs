@@ -22,6 +22,7 @@ mod driver;
 mod fields;
 mod glob;
 mod job;
+mod kerberos;
 mod netrc;
 mod output;
 mod progress;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use sockless::{Auth, NoProxy, Proxies, Proxy, ProxyHeader, ProxyKind, Reason};
 
 use crate::args::{Args, ProxyArgs};
+use crate::kerberos::Kerberos;
 use crate::report::{Failure, code};
 use crate::settings;
 
@@ -20,7 +21,12 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// What is named is no proxy, or its TLS settings cannot be used.
-pub(crate) fn proxies(args: &Args, environment: Environment<'_>) -> Result<Proxies, Failure> {
+pub(crate) fn proxies(
+    args: &Args,
+    kerberos: &Kerberos,
+    environment: Environment<'_>,
+) -> Result<Proxies, Failure> {
+    let chain = |hop| chain(args, kerberos, hop);
     let either = |names: [&str; 2]| names.into_iter().find_map(environment);
     let options = &args.proxy;
     let mut proxies = Proxies::default();
@@ -29,21 +35,21 @@ pub(crate) fn proxies(args: &Args, environment: Environment<'_>) -> Result<Proxi
     proxies.except = NoProxy::parse(&except.unwrap_or_default());
     match last_hop(options) {
         Some(hop) => {
-            proxies.https = chain(args, Some(hop))?;
+            proxies.https = chain(Some(hop))?;
             proxies.http.clone_from(&proxies.https);
         }
         None if options.preproxy.is_some() => {
-            proxies.https = chain(args, None)?;
+            proxies.https = chain(None)?;
             proxies.http.clone_from(&proxies.https);
         }
         None => {
             let all = || either(["all_proxy", "ALL_PROXY"]);
             // Not HTTP_PROXY: a server sets it for its CGI programs from a request's field.
             if let Some(text) = environment("http_proxy").or_else(all) {
-                proxies.http = chain(args, Some(Hop::from(text)))?;
+                proxies.http = chain(Some(Hop::from(text)))?;
             }
             if let Some(text) = either(["https_proxy", "HTTPS_PROXY"]).or_else(all) {
-                proxies.https = chain(args, Some(Hop::from(text)))?;
+                proxies.https = chain(Some(Hop::from(text)))?;
             }
         }
     }
@@ -54,14 +60,19 @@ pub(crate) fn proxies(args: &Args, environment: Environment<'_>) -> Result<Proxi
 ///
 /// # Errors
 /// As [`proxies`].
-pub(crate) fn everybodys(args: &Args, environment: Environment<'_>) -> Result<Vec<Proxy>, Failure> {
+pub(crate) fn everybodys(
+    args: &Args,
+    kerberos: &Kerberos,
+    environment: Environment<'_>,
+) -> Result<Vec<Proxy>, Failure> {
+    let chain = |hop| chain(args, kerberos, hop);
     let options = &args.proxy;
     match last_hop(options) {
-        Some(hop) => chain(args, Some(hop)),
-        None if options.preproxy.is_some() => chain(args, None),
+        Some(hop) => chain(Some(hop)),
+        None if options.preproxy.is_some() => chain(None),
         None => {
             let all = ["all_proxy", "ALL_PROXY"].into_iter().find_map(environment);
-            all.map_or(Ok(Vec::new()), |text| chain(args, Some(Hop::from(text))))
+            all.map_or(Ok(Vec::new()), |text| chain(Some(Hop::from(text))))
         }
     }
 }
@@ -99,7 +110,7 @@ fn last_hop(options: &ProxyArgs) -> Option<Hop> {
 }
 
 /// The proxies in the order they are met.
-fn chain(args: &Args, hop: Option<Hop>) -> Result<Vec<Proxy>, Failure> {
+fn chain(args: &Args, kerberos: &Kerberos, hop: Option<Hop>) -> Result<Vec<Proxy>, Failure> {
     let options = &args.proxy;
     let mut chain = Vec::new();
     if let Some(text) = options.preproxy.as_deref().filter(|text| !text.is_empty()) {
@@ -112,6 +123,8 @@ fn chain(args: &Args, hop: Option<Hop>) -> Result<Vec<Proxy>, Failure> {
     if let Some(hop) = hop.filter(|hop| !hop.text.is_empty()) {
         chain.push(last(options, parse(&hop.text)?, hop.http10)?);
     }
+    let introduced = |proxy| kerberos.introduced(proxy);
+    let chain: Vec<Proxy> = chain.into_iter().map(introduced).collect();
     if chain.iter().any(|proxy| proxy.kind() == ProxyKind::Https) {
         let client = settings::proxy_tls(args)?;
         let with_tls = chain.into_iter().map(|proxy| match proxy.kind() {
@@ -207,7 +220,7 @@ mod tests {
             let found = variables.iter().find(|(have, _)| *have == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let proxies = proxies(&args, &environment).expect("good proxies");
+        let proxies = proxies(&args, &Kerberos::default(), &environment).expect("good proxies");
         format!("{:?} {:?}", proxies.http, proxies.https)
     }
 

@@ -20,6 +20,7 @@ use sockless::{Completion, Error, Event, Output, Proxy, Reason, Session, Transfe
 use crate::args::Args;
 use crate::ask;
 use crate::console::Console;
+use crate::kerberos::Kerberos;
 use crate::report::{Failure, code};
 use crate::{driver, job, output, proxy, settings, source};
 
@@ -64,7 +65,8 @@ fn destination(args: &Args, notes: bool) -> Result<(TunnelTo, Vec<String>), Fail
     let mut to = TunnelTo::parse(text).map_err(of)?;
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     let (host, port) = (host.trim_matches(['[', ']']), port.parse().unwrap_or(0));
-    let proxies = proxy::proxies(args, &proxy::environment)?;
+    let kerberos = Kerberos::of(args, &proxy::environment)?;
+    let proxies = proxy::proxies(args, &kerberos, &proxy::environment)?;
     let mut hosts = Vec::new();
     if !proxies.except.matches(host, port) {
         for proxy in proxies.https {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::entry::weight;
 use crate::pipe::{gather, should_gather};
-use crate::{Buf, Cx, Event, Fault, Pipe};
+use crate::{Buf, ChannelBinding, Cx, Event, Fault, Pipe};
 
 /// One transfer's protocol state on top of a connection's stack, e.g. an HTTP request.
 ///
@@ -60,6 +60,15 @@ pub trait Exchange: Send {
     fn deadline(&self) -> Option<Instant> {
         None
     }
+
+    /// Whether it wants to know the binding of the secure channel below it: then
+    /// [`Exchange::bind`] comes before the next pump.
+    fn binds_to(&self) -> Option<ChannelBinding> {
+        None
+    }
+
+    /// The binding that was asked for; `None`: there is no secure channel below.
+    fn bind(&mut self, _channel: Option<Vec<u8>>) {}
 }
 
 /// What an exchange says after a pump.

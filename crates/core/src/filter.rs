@@ -97,6 +97,15 @@ pub trait Filter: Send {
     fn channel_binding(&self, _kind: ChannelBinding) -> Option<Vec<u8>> {
         None
     }
+
+    /// Whether it wants to know the binding of the secure channel below it: then it is not
+    /// pumped before the layers below are open, and [`Filter::bind`] comes first.
+    fn binds_to(&self) -> Option<ChannelBinding> {
+        None
+    }
+
+    /// The binding that was asked for; `None`: there is no secure channel below.
+    fn bind(&mut self, _channel: Option<Vec<u8>>) {}
 }
 
 /// What the world is like during one pump. Nothing else may be read.
@@ -110,6 +119,9 @@ pub struct Cx<'a> {
     pub pool: &'a Pool,
     /// Body bytes that had to be copied, for whoever counts.
     pub copied: &'a mut u64,
+    /// A number for the connection, unlike that of any other of its engine; 0 where there is
+    /// none yet.
+    pub connection: u64,
     notes: Option<&'a mut Vec<Note>>,
     asks: Option<&'a mut Asks>,
 }
@@ -128,9 +140,17 @@ impl<'a> Cx<'a> {
             wall,
             pool,
             copied,
+            connection: 0,
             notes,
             asks: None,
         }
+    }
+
+    /// On that connection.
+    #[must_use]
+    pub fn on(mut self, connection: u64) -> Self {
+        self.connection = connection;
+        self
     }
 
     /// Lets layers ask questions, and find the answers.

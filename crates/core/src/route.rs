@@ -24,6 +24,13 @@ pub enum Target {
     Unix(PathBuf),
     /// A connected UDP socket.
     Udp(SocketAddr),
+    /// A connected UDP socket, to the first address of a host.
+    UdpHost {
+        /// The name or literal address, without brackets.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
 }
 
 impl fmt::Display for Target {
@@ -37,6 +44,10 @@ impl fmt::Display for Target {
             },
             Self::Unix(path) => write!(f, "{}", path.display()),
             Self::Udp(addr) => write!(f, "{addr} (udp)"),
+            Self::UdpHost { host, port } if host.contains(':') => {
+                write!(f, "[{host}]:{port} (udp)")
+            }
+            Self::UdpHost { host, port } => write!(f, "{host}:{port} (udp)"),
         }
     }
 }

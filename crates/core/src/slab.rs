@@ -40,6 +40,25 @@ impl<T> Slab<T> {
         key(slot, 1)
     }
 
+    /// A key that no value has, or will have.
+    pub(crate) fn spare(&mut self) -> u64 {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 slots");
+                self.slots.push(Slot {
+                    generation: 1,
+                    value: None,
+                });
+                slot
+            }
+        };
+        let spare = key(slot, self.slots[slot as usize].generation);
+        self.len += 1;
+        self.vacate(spare);
+        spare
+    }
+
     pub(crate) fn get(&self, key: u64) -> Option<&T> {
         self.slots
             .get(key as u32 as usize)
@@ -111,5 +130,16 @@ mod tests {
         assert_eq!(slab.len(), 1);
         slab.discard(second);
         assert_eq!((slab.get(second), slab.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_spare_key_is_nobodys() {
+        let mut slab = Slab::default();
+        let spare = slab.spare();
+        let keys = [slab.insert('a'), slab.spare(), slab.insert('b')];
+        assert_eq!((slab.get(spare), slab.len()), (None, 2));
+        assert!(!keys.contains(&spare) && keys[0] != keys[1] && keys[1] != keys[2]);
+        slab.discard(spare);
+        assert_eq!(slab.len(), 2);
     }
 }

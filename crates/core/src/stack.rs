@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::exchange::{Body, Events, Exchange, Top, Turn};
 use crate::filter::{Cx, Filter, Phase, Seams, Status};
-use crate::{Error, Fault, Pipe, Reason};
+use crate::{ChannelBinding, Error, Fault, Pipe, Reason};
 
 /// Filters from the socket upward, driven up and then down.
 ///
@@ -257,6 +257,9 @@ impl Stack {
             body: driven.body,
         };
         let layer = driven.exchange.layer();
+        if let Some(kind) = driven.exchange.binds_to() {
+            driven.exchange.bind(binding(&self.filters, kind));
+        }
         driven
             .exchange
             .pump(top, cx)
@@ -291,7 +294,15 @@ impl Stack {
             app_in: &mut above.up,
             app_out: &mut above.down,
         };
-        let filter = &mut self.filters[at];
+        let (lower, upper) = self.filters.split_at_mut(at);
+        let filter = &mut upper[0];
+        if let Some(kind) = filter.binds_to() {
+            // Until those below are open, there is no channel to be tied to.
+            if lower.iter().any(|layer| layer.phase() == Phase::Handshake) && self.fault.is_none() {
+                return false;
+            }
+            filter.bind(binding(lower, kind));
+        }
         match filter.pump(seams, cx) {
             Ok(Status::Stay) => false,
             Ok(Status::Leave) => {
@@ -341,6 +352,12 @@ impl Stack {
             .map(|seam| seam.up.moved().wrapping_add(seam.down.moved()));
         seams.fold(self.gone, u64::wrapping_add)
     }
+}
+
+/// The binding of the highest secure channel among these layers.
+fn binding(layers: &[Box<dyn Filter>], kind: ChannelBinding) -> Option<Vec<u8>> {
+    let mut layers = layers.iter().rev();
+    layers.find_map(|layer| layer.channel_binding(kind))
 }
 
 /// A stream that was cut is worth telling as what the protocol misses by it.

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use sockless_core::{Cx, Exchange, Fault, Top, Turn};
+use sockless_core::{ChannelBinding, Cx, Exchange, Fault, Top, Turn};
+use zeroize::Zeroizing;
 
 use crate::receiver::{Found, Receiver};
 use crate::sender::Sender;
@@ -21,6 +22,24 @@ pub struct Http1 {
     sender: Sender,
     receiver: Receiver,
     complete: bool,
+    prover: Option<Box<dyn Prover>>,
+    /// The request with its proofs for this connection.
+    proven: Option<Request>,
+    /// The binding of the secure channel below, once it is known whether there is one.
+    channel: Option<Option<Vec<u8>>>,
+}
+
+/// Names and values of fields that prove who we are; the values are wiped.
+pub type Proofs = Vec<(&'static str, Zeroizing<Vec<u8>>)>;
+
+/// Makes the fields that prove who we are when it is known which connection the request goes
+/// over: a security context belongs to one connection, and may be tied to its channel.
+pub trait Prover: Send {
+    /// The fields. `channel`: the `tls-server-end-point` binding (RFC 5929).
+    ///
+    /// # Errors
+    /// There is nothing to prove it with; the transfer ends with this.
+    fn prove(&mut self, channel: Option<Vec<u8>>, cx: &mut Cx<'_>) -> Result<Proofs, Fault>;
 }
 
 impl Http1 {
@@ -33,7 +52,29 @@ impl Http1 {
             sender,
             receiver,
             complete: false,
+            prover: None,
+            proven: None,
+            channel: None,
         }
+    }
+
+    /// Adds what `prover` gives to the request's fields, on each connection anew.
+    #[must_use]
+    pub fn proven_by(mut self, prover: Box<dyn Prover>) -> Self {
+        self.prover = Some(prover);
+        self
+    }
+
+    fn prove(&mut self, cx: &mut Cx<'_>) -> Result<(), Fault> {
+        let Some(prover) = self.prover.as_mut().filter(|_| self.proven.is_none()) else {
+            return Ok(());
+        };
+        let mut request = self.request.clone();
+        for (name, value) in prover.prove(self.channel.take().flatten(), cx)? {
+            request = request.field(name, &*value)?;
+        }
+        self.proven = Some(request);
+        Ok(())
     }
 
     /// The request.
@@ -55,7 +96,9 @@ impl Exchange for Http1 {
             body,
         } = top;
         if !self.sender.has_begun() {
-            self.sender.pump(&self.request, to_peer, body, cx)?;
+            self.prove(cx)?;
+            let request = self.proven.as_ref().unwrap_or(&self.request);
+            self.sender.pump(request, to_peer, body, cx)?;
         }
         while !self.complete {
             // First what the peer says: it may consent to the body, or refuse it.
@@ -65,7 +108,8 @@ impl Exchange for Http1 {
                 .pump(&self.config, to_head, from_peer, events, cx)?
             {
                 Found::Blocked => {
-                    self.sender.pump(&self.request, to_peer, body, cx)?;
+                    let request = self.proven.as_ref().unwrap_or(&self.request);
+                    self.sender.pump(request, to_peer, body, cx)?;
                     return Ok(Turn::Blocked);
                 }
                 Found::Consent => self.sender.consent(),
@@ -93,6 +137,7 @@ impl Exchange for Http1 {
             return false;
         }
         (self.sender, self.receiver) = (Sender::new(), Receiver::new());
+        (self.proven, self.channel) = (None, None);
         true
     }
 
@@ -114,6 +159,15 @@ impl Exchange for Http1 {
 
     fn deadline(&self) -> Option<Instant> {
         self.sender.deadline()
+    }
+
+    fn binds_to(&self) -> Option<ChannelBinding> {
+        let asks = self.prover.is_some() && self.proven.is_none() && self.channel.is_none();
+        asks.then_some(ChannelBinding::TlsServerEndPoint)
+    }
+
+    fn bind(&mut self, channel: Option<Vec<u8>>) {
+        self.channel = Some(channel);
     }
 }
 

@@ -46,5 +46,5 @@ pub use auth::{
 pub use config::Http1Config;
 pub use connect::Tunnel;
 pub use decode::accept_encoding;
-pub use exchange::Http1;
+pub use exchange::{Http1, Proofs, Prover};
 pub use request::{BodyKind, Request};

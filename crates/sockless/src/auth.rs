@@ -21,8 +21,11 @@ pub struct Auth {
     login: Option<Login>,
     token: Option<Secret>,
     provider: Option<Arc<dyn SecurityProvider>>,
+    service: Option<Arc<str>>,
+    target: Option<Arc<str>>,
     schemes: Schemes,
     preemptive: bool,
+    unproven: bool,
 }
 
 /// User and password.
@@ -60,33 +63,76 @@ impl Auth {
                 user: Secret::new(user),
                 password: Secret::new(password),
             }),
-            token: None,
-            provider: None,
-            schemes: Schemes::BASIC,
             preemptive: true,
+            ..Self::of(Schemes::BASIC)
         }
     }
 
     /// A bearer token (RFC 6750), without waiting for a challenge.
     pub fn bearer(token: &str) -> Self {
         Self {
-            login: None,
             token: Some(Secret::new(token)),
-            provider: None,
-            schemes: Schemes::BEARER,
             preemptive: true,
+            ..Self::of(Schemes::BEARER)
         }
     }
 
-    /// Contexts for Negotiate (RFC 4559).
+    /// Contexts for Negotiate (RFC 4559), after a challenge. The peer has to prove in turn who it
+    /// is. A SOCKS5 proxy takes the same.
     pub fn negotiate(provider: Arc<dyn SecurityProvider>) -> Self {
+        Self {
+            provider: Some(provider),
+            ..Self::of(Schemes::NEGOTIATE)
+        }
+    }
+
+    fn of(schemes: Schemes) -> Self {
         Self {
             login: None,
             token: None,
-            provider: Some(provider),
-            schemes: Schemes::NEGOTIATE,
+            provider: None,
+            service: None,
+            target: None,
+            schemes,
             preemptive: false,
+            unproven: false,
         }
+    }
+
+    /// Adds contexts for Negotiate to what there is, for [`Auth::any`].
+    #[must_use]
+    pub fn or_negotiate(mut self, provider: Arc<dyn SecurityProvider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Sends Negotiate without waiting for a challenge, where nothing else is allowed. A server
+    /// that did not ask need not prove who it is.
+    #[must_use]
+    pub fn unasked(mut self) -> Self {
+        self.preemptive = true;
+        self
+    }
+
+    /// Takes answers of a server that does not prove who it is, though it has asked us to.
+    #[must_use]
+    pub fn unproven(mut self) -> Self {
+        self.unproven = true;
+        self
+    }
+
+    /// The name of the service that contexts are made for. Default `HTTP`, and `rcmd` with SOCKS5.
+    #[must_use]
+    pub fn service(mut self, name: &str) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// The host that contexts are made for, instead of that of the URL or of the proxy.
+    #[must_use]
+    pub fn target(mut self, host: &str) -> Self {
+        self.target = Some(host.into());
+        self
     }
 
     /// Only by Digest (RFC 7616): the password itself is never sent.
@@ -116,6 +162,22 @@ impl Auth {
         self.provider.as_ref()
     }
 
+    /// The provider, service and host of the contexts for a party.
+    pub(crate) fn contexts<'a>(
+        &'a self,
+        service: &'a str,
+        host: &'a str,
+    ) -> Option<(&'a Arc<dyn SecurityProvider>, &'a str, &'a str)> {
+        let service = self.service.as_deref().unwrap_or(service);
+        let host = self.target.as_deref().unwrap_or(host);
+        self.provider().map(|provider| (provider, service, host))
+    }
+
+    /// Whether a challenge may make it begin a context.
+    pub(crate) fn may_negotiate(&self) -> bool {
+        self.provider.is_some() && self.schemes.contains(Schemes::NEGOTIATE)
+    }
+
     /// What answers the challenges of the party at `host`.
     ///
     /// # Errors
@@ -142,9 +204,17 @@ impl Auth {
         if let Some(provider) = &self.provider {
             credentials = credentials.with_provider(Arc::clone(provider));
         }
-        let authenticator = Authenticator::new(party, host, credentials)
+        let target = self.target.as_deref().unwrap_or(host);
+        let mut authenticator = Authenticator::new(party, target, credentials)
             .allow(self.schemes)
             .seed(seed);
+        if let Some(service) = &self.service {
+            authenticator = authenticator.service(service);
+        }
+        // A proxy's answer to CONNECT has no room for a proof, as proxies go.
+        if party == Party::Origin && !self.unproven {
+            authenticator = authenticator.proven();
+        }
         Ok(match self.preemptive {
             true => authenticator.preemptive(),
             false => authenticator,
@@ -157,16 +227,20 @@ impl Auth {
             login,
             token,
             provider,
+            service,
+            target,
             schemes,
             preemptive,
+            unproven,
         } = self;
         let identity = provider.as_ref().map(|provider| provider.identity());
         (
             login.as_ref(),
             token.as_ref(),
             identity,
+            [service.as_deref(), target.as_deref()],
             *schemes,
-            *preemptive,
+            [*preemptive, *unproven],
         )
     }
 }
@@ -175,8 +249,9 @@ type Parts<'a> = (
     Option<&'a Login>,
     Option<&'a Secret>,
     Option<Arc<str>>,
+    [Option<&'a str>; 2],
     Schemes,
-    bool,
+    [bool; 2],
 );
 
 impl PartialEq for Auth {

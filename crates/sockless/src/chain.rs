@@ -18,7 +18,7 @@ use crate::tunnel::ProxyHeader;
 use crate::way::Way;
 
 /// The name that SOCKS5 servers have as a service of a security mechanism, as curl has it.
-const SOCKS_SERVICE: &str = "rcmd";
+pub(crate) const SOCKS_SERVICE: &str = "rcmd";
 
 /// What the session knows and a way does not say.
 pub(crate) struct Surroundings<'a> {
@@ -114,8 +114,7 @@ enum Layer {
         to: Place,
         user: String,
         login: Option<UserPassword>,
-        /// Contexts, and the proxy's host, which is the service's.
-        security: Option<(Arc<dyn SecurityProvider>, Arc<str>)>,
+        security: Option<Security>,
     },
     Header(ProxyHeader),
     /// With where it stands, and where its tunnel leads.
@@ -124,6 +123,14 @@ enum Layer {
 
 /// A host and a port of it.
 type Port = (Arc<str>, u16);
+
+/// Contexts for a SOCKS proxy.
+struct Security {
+    provider: Arc<dyn SecurityProvider>,
+    service: String,
+    host: String,
+    at_least: Protection,
+}
 
 /// A destination that the proxy is told, or that we look up first.
 enum Place {
@@ -230,8 +237,21 @@ fn socks(proxy: &Proxy, to: Place) -> Result<Layer, Error> {
         }
         None => None,
     };
-    let provider = proxy.auth.as_ref().and_then(|auth| auth.provider());
-    let security = provider.map(|one| (Arc::clone(one), Arc::clone(&proxy.host)));
+    let contexts = proxy.auth.as_ref().filter(|_| !socks4);
+    let contexts = contexts.and_then(|auth| auth.contexts(SOCKS_SERVICE, &proxy.host));
+    let security = contexts.map(|(provider, service, host)| Security {
+        provider: Arc::clone(provider),
+        service: service.to_owned(),
+        host: host.to_owned(),
+        at_least: proxy.protection,
+    });
+    if security.is_none() && proxy.protection != Protection::None {
+        let what = "protection up to a proxy takes SOCKS5, and credentials that make contexts";
+        let fault = Fault::new(Culprit::Misuse, Reason::Misuse, what);
+        return Err(fault
+            .remedy("use Auth::negotiate for the proxy")
+            .at("proxy"));
+    }
     let layer = Layer::Socks {
         kind: proxy.kind,
         proxy: proxy.name(),
@@ -240,11 +260,15 @@ fn socks(proxy: &Proxy, to: Place) -> Result<Layer, Error> {
         login,
         security,
     };
-    // What the filter refuses is said now, not by every connection.
+    // What the filter refuses is said now, not by every connection. A context is not made for
+    // that: there may be no ticket yet.
     if !matches!(
         &layer,
         Layer::Socks {
             to: Place::LookedUp(..),
+            ..
+        } | Layer::Socks {
+            security: Some(_),
             ..
         }
     ) {
@@ -301,9 +325,10 @@ impl Layer {
                     return Ok(Box::new(Socks4::new(proxy, to, user)?));
                 }
                 let mut socks = Socks5::new(proxy, to, login.clone())?;
-                if let Some((provider, host)) = security {
-                    let context = provider.context(SOCKS_SERVICE, host)?;
-                    socks = socks.security(context, Protection::None);
+                if let Some(security) = security {
+                    let Security { service, host, .. } = security;
+                    let context = security.provider.context(service, host)?;
+                    socks = socks.security(context, security.at_least);
                 }
                 Ok(Box::new(socks))
             }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use sockless_core::{Error, Limits, Pool};
 
+use crate::Proxy;
 use crate::secure::Tls;
 
 /// What all transfers of a session share.
@@ -17,6 +18,8 @@ pub struct Config {
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
     /// Where buffers come from, instead of a pool of the session's own.
     pub pool: Option<Pool>,
+    /// Proxies on the way to Kerberos' KDCs; the first one is connected to. Default none.
+    pub kdc_proxies: Vec<Proxy>,
     pub(crate) tls: Option<Tls>,
 }
 

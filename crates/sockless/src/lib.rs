@@ -24,8 +24,9 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `ssh`, `drivers`,
-//! `driver-tokio`, `driver-compio`, `driver-aio`, `http-types`, `tower`. Without any of them this crate is the engine alone.
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `kerberos-gssapi`, `ssh`,
+//! `ssh-libssh2`, `drivers`, `driver-tokio`, `driver-compio`, `driver-aio`, `http-types`, `tower`. Without any of them
+//! this crate is the engine alone.
 
 #[cfg(feature = "http")]
 mod auth;
@@ -69,8 +70,8 @@ mod way;
 pub use sockless_core as core;
 pub use sockless_core::{
     Answer, Ask, AsyncDriver, Buf, Completion, ConnId, Culprit, Driver, Endpoint, Error, Event,
-    Fields, Head, Limits, Note, Op, OpId, OpKind, Output, PeerKey, Pool, Prompt, Prompts, Question,
-    QuestionId, Reason, Stats, Summary, Timeouts, TransferId,
+    Fault, Fields, Head, Limits, Note, Op, OpId, OpKind, Output, PeerKey, Pool, Prompt, Prompts,
+    Question, QuestionId, Reason, Stats, Summary, Timeouts, TransferId,
 };
 
 #[cfg(feature = "http")]
@@ -102,9 +103,13 @@ pub use session::Session;
 pub use sockless_drivers as drivers;
 #[cfg(feature = "http")]
 pub use sockless_http as http;
+#[cfg(feature = "http")]
+pub use sockless_kerberos as kerberos;
 #[cfg(feature = "ssh")]
 pub use sockless_ssh as ssh;
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub use sockless_tls as tls;
+#[cfg(feature = "http")]
+pub use sockless_tunnels::Protection;
 #[cfg(feature = "http")]
 pub use tunnel::{ProxyHeader, TunnelTo};

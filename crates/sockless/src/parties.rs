@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use sockless_core::{Cx, Error, Head, Pool};
-use sockless_http::{Authenticator, Dialog, Party, Subject, Verdict};
+use sockless_core::{Cx, Error, Fault, Head, Note, Pool, SecurityProvider};
+use sockless_http::{Authenticator, Dialog, Party, Prover, Subject, Verdict};
 use zeroize::Zeroizing;
 
 use crate::plan::{self, Proofs};
@@ -49,7 +49,9 @@ pub(crate) struct Sides {
 
 struct Side {
     authenticator: Shared,
-    dialog: Dialog,
+    dialog: Arc<Mutex<Dialog>>,
+    /// Its proof is made for a connection, when that is known.
+    late: bool,
 }
 
 /// The time of a call.
@@ -59,6 +61,13 @@ pub(crate) struct Moment {
     started: Instant,
     /// The wall clock at `started`.
     wall: SystemTime,
+}
+
+impl Moment {
+    /// The wall clock.
+    pub(crate) fn wall(self) -> SystemTime {
+        self.wall + self.now.saturating_duration_since(self.started)
+    }
 }
 
 impl Parties {
@@ -124,10 +133,10 @@ impl Parties {
                 made
             }
         };
-        let dialog = Dialog::new();
         Ok(Side {
             authenticator,
-            dialog,
+            dialog: Arc::default(),
+            late: auth.may_negotiate(),
         })
     }
 }
@@ -138,7 +147,7 @@ impl Sides {
     /// # Errors
     /// The only scheme left cannot be used.
     pub(crate) fn proofs(
-        &mut self,
+        &self,
         request: &Request,
         moment: Moment,
         pool: &Pool,
@@ -155,14 +164,61 @@ impl Sides {
                 _ => None,
             },
         };
-        let prove = |side: &mut Option<Side>| match side {
-            Some(side) => side.prove(&subject, moment, pool),
-            None => Ok(None),
+        let prove = |side: &Option<Side>| match side {
+            Some(side) if !side.late => side.prove(&subject, moment, pool),
+            _ => Ok(None),
         };
         Ok(Proofs {
-            server: prove(&mut self.server)?,
-            proxy: prove(&mut self.proxy)?,
+            server: prove(&self.server)?,
+            proxy: prove(&self.proxy)?,
+            late: self.late(request),
         })
+    }
+
+    /// What proves who we are on a connection, where that depends on the connection.
+    fn late(&self, request: &Request) -> Option<Box<dyn Prover>> {
+        let has = |name: &str, fields: &[(String, Vec<u8>)]| {
+            let mut names = fields.iter().map(|(have, _)| have);
+            names.any(|have| have.eq_ignore_ascii_case(name))
+        };
+        let own = [
+            has("authorization", &request.fields),
+            has(
+                "proxy-authorization",
+                self.forwarded(request).unwrap_or_default(),
+            ),
+        ];
+        let sides = [&self.server, &self.proxy].into_iter().zip(own);
+        let sides = sides.filter_map(|(side, own)| {
+            let side = side.as_ref().filter(|side| side.late && !own)?;
+            Some((Arc::clone(&side.authenticator), Arc::clone(&side.dialog)))
+        });
+        let sides: Vec<_> = sides.collect();
+        (!sides.is_empty()).then(|| {
+            Box::new(Late {
+                sides,
+                forwarded: self.forwarded,
+                method: request.method.clone(),
+                target: plan::target(&request.url, self.forwarded).to_owned(),
+                body: match &request.body {
+                    Body::Empty => Some([].into()),
+                    Body::Bytes(bytes) => Some(Arc::clone(bytes)),
+                    _ => None,
+                },
+            }) as Box<dyn Prover>
+        })
+    }
+
+    /// The contexts that the next request begins: provider, service and host.
+    pub(crate) fn contexts(&self) -> Vec<Wanted> {
+        let sides = [&self.server, &self.proxy].into_iter().flatten();
+        let sides = sides.filter(|side| side.late);
+        let wanted = sides.filter_map(|side| {
+            let authenticator = lock(&side.authenticator);
+            let (provider, service, host) = authenticator.begins(&lock(&side.dialog))?;
+            Some(Wanted::new(provider, service, host))
+        });
+        wanted.collect()
     }
 
     /// The fields that a proxy that is handed the request gets of its own.
@@ -183,23 +239,21 @@ impl Sides {
     /// # Errors
     /// The answer comes from somebody who does not know the secret.
     pub(crate) fn heard(
-        &mut self,
+        &self,
         head: &Head,
         moment: Moment,
         pool: &Pool,
+        notes: &mut Vec<Note>,
     ) -> Result<bool, Error> {
-        let parties = [
-            (&mut self.server, Party::Origin),
-            (&mut self.proxy, Party::Proxy),
-        ];
+        let parties = [(&self.server, Party::Origin), (&self.proxy, Party::Proxy)];
         for (side, party) in parties {
             let Some(side) = side else { continue };
             if head.code == party.status() {
-                if side.challenged(head, moment, pool) {
+                if side.challenged(head, moment, pool, notes) {
                     return Ok(true);
                 }
             } else if !matches!(head.code, 401 | 407) {
-                side.accepted(head, moment, pool)?;
+                side.accepted(head, moment, pool, notes)?;
             }
         }
         Ok(false)
@@ -208,20 +262,23 @@ impl Sides {
 
 impl Side {
     fn prove(
-        &mut self,
+        &self,
         subject: &Subject<'_>,
         moment: Moment,
         pool: &Pool,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-        self.with(moment, pool, |authenticator, dialog, cx| {
-            authenticator.authorize(dialog, subject, cx)
-        })
+        self.with(
+            moment,
+            pool,
+            &mut Vec::new(),
+            |authenticator, dialog, cx| authenticator.authorize(dialog, subject, cx),
+        )
         .map_err(|fault| fault.at("auth"))
     }
 
     /// `false`: the answer is delivered as it is, as there is nothing else to try.
-    fn challenged(&mut self, head: &Head, moment: Moment, pool: &Pool) -> bool {
-        self.with(moment, pool, |authenticator, dialog, cx| {
+    fn challenged(&self, head: &Head, moment: Moment, pool: &Pool, notes: &mut Vec<Note>) -> bool {
+        self.with(moment, pool, notes, |authenticator, dialog, cx| {
             matches!(
                 authenticator.challenged(dialog, &head.fields, cx),
                 Verdict::Retry
@@ -229,28 +286,89 @@ impl Side {
         })
     }
 
-    fn accepted(&mut self, head: &Head, moment: Moment, pool: &Pool) -> Result<(), Error> {
-        self.with(moment, pool, |authenticator, dialog, cx| {
+    fn accepted(
+        &self,
+        head: &Head,
+        moment: Moment,
+        pool: &Pool,
+        notes: &mut Vec<Note>,
+    ) -> Result<(), Error> {
+        self.with(moment, pool, notes, |authenticator, dialog, cx| {
             authenticator.accepted(dialog, &head.fields, None, cx)
         })
         .map_err(|fault| fault.at("auth"))
     }
 
     fn with<R>(
-        &mut self,
+        &self,
         moment: Moment,
         pool: &Pool,
+        notes: &mut Vec<Note>,
         work: impl FnOnce(&mut Authenticator, &mut Dialog, &mut Cx<'_>) -> R,
     ) -> R {
         let mut copied = 0;
-        let Moment { now, started, wall } = moment;
-        let wall = wall + now.saturating_duration_since(started);
-        let mut cx = Cx::new(now, wall, pool, &mut copied, None);
-        work(&mut lock(&self.authenticator), &mut self.dialog, &mut cx)
+        let mut cx = Cx::new(moment.now, moment.wall(), pool, &mut copied, Some(notes));
+        work(
+            &mut lock(&self.authenticator),
+            &mut lock(&self.dialog),
+            &mut cx,
+        )
+    }
+}
+
+/// A context that will be made, towards a service on a host.
+pub(crate) struct Wanted {
+    pub(crate) provider: Arc<dyn SecurityProvider>,
+    pub(crate) service: String,
+    pub(crate) host: String,
+}
+
+impl Wanted {
+    pub(crate) fn new(provider: &Arc<dyn SecurityProvider>, service: &str, host: &str) -> Self {
+        Self {
+            provider: Arc::clone(provider),
+            service: service.to_owned(),
+            host: host.to_owned(),
+        }
+    }
+}
+
+/// Proofs that are made for a connection.
+struct Late {
+    sides: Vec<(Shared, Arc<Mutex<Dialog>>)>,
+    forwarded: bool,
+    method: String,
+    target: String,
+    body: Option<Arc<[u8]>>,
+}
+
+impl Prover for Late {
+    fn prove(
+        &mut self,
+        channel: Option<Vec<u8>>,
+        cx: &mut Cx<'_>,
+    ) -> Result<sockless_http::Proofs, Fault> {
+        let subject = Subject {
+            method: &self.method,
+            target: &self.target,
+            body: self.body.as_deref(),
+        };
+        let mut fields = Vec::new();
+        for (authenticator, dialog) in &self.sides {
+            let (mut authenticator, mut dialog) = (lock(authenticator), lock(dialog));
+            // The channel's other end is the proxy that is handed the request, or the server.
+            let is_its_end = (authenticator.party() == Party::Proxy) == self.forwarded;
+            let channel = channel.clone().filter(|_| is_its_end);
+            dialog.bind(channel);
+            if let Some(value) = authenticator.authorize(&mut dialog, &subject, cx)? {
+                fields.push((authenticator.party().request_field(), value));
+            }
+        }
+        Ok(fields)
     }
 }
 
 /// A panic elsewhere leaves nothing half done in it.
-fn lock(shared: &Shared) -> MutexGuard<'_, Authenticator> {
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

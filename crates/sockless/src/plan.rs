@@ -1,7 +1,7 @@
 //! From a request to the exchange that carries it out.
 
 use sockless_core::{Error, Fault};
-use sockless_http::{BodyKind, Http1, Request as HttpRequest, accept_encoding};
+use sockless_http::{BodyKind, Http1, Prover, Request as HttpRequest, accept_encoding};
 use zeroize::Zeroizing;
 
 use crate::request::{Body, Request};
@@ -14,6 +14,8 @@ pub(crate) const USER_AGENT: &str = concat!("sockless/", env!("CARGO_PKG_VERSION
 pub(crate) struct Proofs {
     pub(crate) server: Option<Zeroizing<Vec<u8>>>,
     pub(crate) proxy: Option<Zeroizing<Vec<u8>>>,
+    /// What proves it on a connection, where that depends on the connection.
+    pub(crate) late: Option<Box<dyn Prover>>,
 }
 
 /// The target of the request line: with `forwarded`, for a proxy that is handed the request
@@ -91,7 +93,11 @@ pub(crate) fn exchange(
     {
         http = http.expect_continue(wait);
     }
-    Ok(Http1::new(http, request.http.clone()))
+    let exchange = Http1::new(http, request.http.clone());
+    Ok(match proofs.late {
+        Some(prover) => exchange.proven_by(prover),
+        None => exchange,
+    })
 }
 
 /// The `Host` field: the port only where it is not the scheme's own.

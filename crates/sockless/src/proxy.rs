@@ -4,6 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use sockless_core::{Culprit, Error, Fault, Reason, Target};
+use sockless_tunnels::Protection;
 use url::Url;
 
 use crate::Auth;
@@ -56,6 +57,7 @@ pub struct Proxy {
     pub(crate) http10: bool,
     pub(crate) tunnel: bool,
     pub(crate) ssh: Option<Ssh>,
+    pub(crate) protection: Protection,
 }
 
 impl Proxy {
@@ -85,6 +87,7 @@ impl Proxy {
             http10: false,
             tunnel: false,
             ssh: None,
+            protection: Protection::None,
         })
     }
 
@@ -199,6 +202,14 @@ impl Proxy {
         self
     }
 
+    /// Protects everything up to a SOCKS5 proxy at least that well, by the context that it is
+    /// authenticated with (RFC 1961). Default: not at all.
+    #[must_use]
+    pub fn protection(mut self, at_least: Protection) -> Self {
+        self.protection = at_least;
+        self
+    }
+
     /// Whether requests for `http:` are handed to it as they are.
     pub(crate) fn forwards(&self) -> bool {
         matches!(self.kind, ProxyKind::Http | ProxyKind::Https) && !self.tunnel
@@ -273,6 +284,7 @@ mod tests {
             base().header("X", "y").expect("a field"),
             base().http10(),
             base().tunnel(),
+            base().protection(Protection::Integrity),
         ];
         for (at, one) in others.iter().enumerate() {
             assert_ne!(*one, base());

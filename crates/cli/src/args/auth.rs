@@ -32,4 +32,4 @@ pub(crate) struct AuthArgs {
     pub(crate) netrc_optional: bool,
 }
 
-const SCHEMES: [&str; 3] = ["basic", "digest", "anyauth"];
+const SCHEMES: [&str; 4] = ["basic", "digest", "anyauth", "negotiate"];

@@ -82,4 +82,9 @@ const LAST_HOP: [&str; 6] = [
     "socks5_hostname",
 ];
 
-const PROXY_SCHEMES: [&str; 3] = ["proxy_basic", "proxy_digest", "proxy_anyauth"];
+const PROXY_SCHEMES: [&str; 4] = [
+    "proxy_basic",
+    "proxy_digest",
+    "proxy_anyauth",
+    "proxy_negotiate",
+];

@@ -199,12 +199,13 @@ impl Engine {
         let rounds = self.limits.steps_per_turn;
         let copied = &mut self.stats.copied;
         let Some(transfer) = conn.transfer.and_then(|id| self.transfers.get_mut(id)) else {
-            let mut cx = Cx::new(now, wall, &self.pool, copied, None);
+            let mut cx = Cx::new(now, wall, &self.pool, copied, None).on(key);
             return conn.stack.pump(None, &mut cx, rounds);
         };
         let notes = transfer.options.notes.then_some(&mut self.notes);
         conn.asks.go_on_from(self.questions);
-        let mut cx = Cx::new(now, wall, &self.pool, copied, notes).asking(&mut conn.asks);
+        let cx = Cx::new(now, wall, &self.pool, copied, notes).on(key);
+        let mut cx = cx.asking(&mut conn.asks);
         let before = transfer.events.len();
         let driven = Driven {
             exchange: &mut *transfer.exchange,

@@ -132,7 +132,9 @@ impl Engine {
             Err(fault) => return self.failed(key, fault.at("engine")),
         }
         match (endpoints(&route, self.limits.addresses), &route.key.target) {
-            (None, Target::Host { host, port }) => self.resolve(key, host, *port),
+            (None, Target::Host { host, port } | Target::UdpHost { host, port }) => {
+                self.resolve(key, host, *port);
+            }
             (list, _) => self.found(key, list.unwrap_or_default()),
         }
     }
@@ -197,8 +199,13 @@ impl Engine {
                 self.look_up(key);
             }
             None => {
-                let limit = self.limits.addresses;
-                self.found(key, alternate(found, port, limit));
+                let list = alternate(found, port, self.limits.addresses);
+                let list = match self.conns.get(key).map(|conn| &conn.route.key.target) {
+                    // Connecting a datagram socket says nothing: the first address it is.
+                    Some(Target::UdpHost { .. }) => list.into_iter().take(1).map(datagrams),
+                    _ => return self.found(key, list),
+                };
+                self.found(key, list.collect());
             }
         }
     }
@@ -316,6 +323,10 @@ fn endpoints(route: &Route, limit: usize) -> Option<VecDeque<Endpoint>> {
             let ip: IpAddr = host.parse().ok()?;
             vec![Endpoint::Tcp(SocketAddr::new(ip, *port))]
         }
+        Target::UdpHost { host, port } => {
+            let ip: IpAddr = host.parse().ok()?;
+            vec![Endpoint::Udp(SocketAddr::new(ip, *port))]
+        }
         Target::Addresses(list) => list
             .iter()
             .copied()
@@ -326,6 +337,13 @@ fn endpoints(route: &Route, limit: usize) -> Option<VecDeque<Endpoint>> {
         Target::Udp(addr) => vec![Endpoint::Udp(*addr)],
     };
     Some(list.into())
+}
+
+fn datagrams(endpoint: Endpoint) -> Endpoint {
+    match endpoint {
+        Endpoint::Tcp(addr) => Endpoint::Udp(addr),
+        other => other,
+    }
 }
 
 /// RFC 8305 section 4: families alternate, the resolver's first one first.

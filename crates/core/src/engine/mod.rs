@@ -198,6 +198,12 @@ impl Engine {
         TransferId(id)
     }
 
+    /// An id that no transfer of this engine has, or will have: for whoever has to name a
+    /// transfer before it can be added.
+    pub fn spare_id(&mut self) -> TransferId {
+        TransferId(self.transfers.spare())
+    }
+
     /// Takes a completion. Cannot fail; all work happens in [`Engine::poll`].
     ///
     /// An operation that this engine does not know (any more) is dropped.

@@ -1,10 +1,11 @@
 //! What is known about one party, and what is sent to it.
 
 use core::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sockless_core::{Culprit, Cx, Fault, Fields, Reason, Step};
+use sockless_core::{ChannelBinding, Culprit, Cx, Fault, Fields, Reason, SecurityProvider, Step};
 use zeroize::Zeroizing;
 
 use super::challenge::{Challenge, parse_info};
@@ -41,6 +42,7 @@ const BY_PASSWORD: Schemes = Schemes::DIGEST.with(Schemes::BASIC);
 pub struct Authenticator {
     party: Party,
     host: String,
+    service: String,
     credentials: Credentials,
     allowed: Schemes,
     seed: u64,
@@ -48,6 +50,7 @@ pub struct Authenticator {
     drawn: u64,
     preemptive: bool,
     mutual: bool,
+    proven: bool,
     /// What the last challenge offers, strongest first.
     offers: Vec<Offer>,
     /// Schemes that failed since something was accepted last.
@@ -71,12 +74,14 @@ impl Authenticator {
         Self {
             party,
             host: host.to_owned(),
+            service: "HTTP".to_owned(),
             credentials,
             allowed: Schemes::default(),
             seed: 0,
             drawn: 0,
             preemptive: false,
             mutual: false,
+            proven: false,
             offers: Vec::new(),
             refused: Schemes::NONE,
             stale: 0,
@@ -99,10 +104,21 @@ impl Authenticator {
         self
     }
 
-    /// Sends Bearer, or else Basic, without waiting for a challenge.
+    /// Sends Bearer, or else Basic, without waiting for a challenge; or Negotiate, where
+    /// nothing else is allowed (RFC 4559 section 4.1 leaves it to the client).
     #[must_use]
     pub fn preemptive(mut self) -> Self {
         self.preemptive = true;
+        if self.usable() == Schemes::NEGOTIATE {
+            self.offers = vec![Offer::Negotiate];
+        }
+        self
+    }
+
+    /// The name of the party's service that Negotiate asks for. Default `HTTP`.
+    #[must_use]
+    pub fn service(mut self, service: &str) -> Self {
+        service.clone_into(&mut self.service);
         self
     }
 
@@ -114,6 +130,28 @@ impl Authenticator {
     pub fn mutual(mut self) -> Self {
         self.mutual = true;
         self
+    }
+
+    /// Refuses an answer to Negotiate whose sender has asked for it and does not prove in turn who
+    /// it is. One that did not ask may not have looked at all: its answer counts as any other.
+    #[must_use]
+    pub fn proven(mut self) -> Self {
+        self.proven = true;
+        self
+    }
+
+    /// The provider, the service and the host of the context that the next request begins, if
+    /// it begins one: what [`SecurityProvider::lacks`] can be asked before.
+    pub fn begins(&self, dialog: &Dialog) -> Option<(&Arc<dyn SecurityProvider>, &str, &str)> {
+        let begun = dialog.context.is_some() || dialog.established;
+        let provider = self.credentials.contexts()?;
+        (self.binds_connection() && !begun).then_some((provider, &self.service, &self.host))
+    }
+
+    /// Whether Negotiate may be used: then the channel's binding is worth knowing
+    /// ([`Dialog::bind`]).
+    pub fn may_bind(&self) -> bool {
+        self.usable().contains(Schemes::NEGOTIATE)
     }
 
     /// Whom it authenticates to.
@@ -145,6 +183,7 @@ impl Authenticator {
         cx: &mut Cx<'_>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
         dialog.sent = None;
+        dialog.is_on(cx.connection);
         if dialog.is_midway() {
             // Somebody who cannot prove who it is gets no password instead.
             return self
@@ -227,16 +266,25 @@ impl Authenticator {
         body: Option<&[u8]>,
         cx: &mut Cx<'_>,
     ) -> Result<(), Fault> {
-        (self.refused, self.stale, dialog.rounds) = (Schemes::NONE, 0, 0);
+        self.refused = Schemes::NONE;
+        self.stale = 0;
+        let unasked = core::mem::take(&mut dialog.rounds) == 0;
+        let by_context = matches!(dialog.sent, Some(Sent::Negotiate));
         let proven = match dialog.sent.take() {
             Some(Sent::Negotiate) => self.conclude(dialog, fields, cx)?,
             Some(Sent::Digest(sent)) => self.proof(&sent, fields, body)?,
             Some(Sent::Basic | Sent::Bearer) => false,
             None => return Ok(()),
         };
-        if self.mutual && !proven {
+        if unasked && by_context && !proven {
+            // It may not even have looked: the next request waits for a challenge.
+            self.offers.clear();
+        }
+        let demanded = self.mutual || (self.proven && by_context && !unasked);
+        if demanded && !proven {
             let what = "the answer has no proof that its sender knows the secret";
-            return Err(Fault::misbehaved(Reason::Authentication, what));
+            let fault = Fault::misbehaved(Reason::Authentication, what);
+            return Err(fault.remedy("ask those who run the server, or do not demand a proof"));
         }
         Ok(())
     }
@@ -278,7 +326,11 @@ impl Authenticator {
         if dialog.context.is_none()
             && let Some(provider) = self.credentials.contexts()
         {
-            dialog.context = Some(provider.context("HTTP", &self.host)?);
+            let mut context = provider.negotiated(&self.service, &self.host)?;
+            if let Some(channel) = &dialog.channel {
+                context.bind(ChannelBinding::TlsServerEndPoint, channel);
+            }
+            dialog.context = Some(context);
         }
         let Some(context) = dialog.context.as_mut() else {
             return Ok(None);
@@ -426,6 +478,10 @@ impl Authenticator {
         match context.step(Some(&token), cx)? {
             Step::Done(_) => {
                 dialog.established = true;
+                let mechanism = context.mechanism();
+                cx.note("auth", || {
+                    format!("the peer has proven who it is, by {mechanism}")
+                });
                 Ok(true)
             }
             _ => {

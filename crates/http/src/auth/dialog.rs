@@ -9,7 +9,8 @@ use super::digest;
 /// What one request has sent so far, and the multi-step context of its connection.
 ///
 /// There is one for each request, and it is kept while the request is sent again after
-/// challenges; [`Dialog::reconnected`] tells it when that goes over another connection.
+/// challenges. When that goes over another connection ([`Cx::connection`](sockless_core::Cx)), its context
+/// does not go there: [`Dialog::reconnected`].
 #[derive(Default)]
 pub struct Dialog {
     pub(super) sent: Option<Sent>,
@@ -19,6 +20,10 @@ pub struct Dialog {
     pub(super) established: bool,
     /// Challenges so far.
     pub(super) rounds: usize,
+    /// The binding of the secure channel below.
+    pub(super) channel: Option<Vec<u8>>,
+    /// The number of the connection that the last request went over.
+    connection: Option<u64>,
 }
 
 /// What the request in flight carries.
@@ -48,6 +53,20 @@ impl Dialog {
     /// The request is sent again over another connection: a context does not move there.
     pub fn reconnected(&mut self) {
         (self.context, self.token, self.established) = (None, None, false);
+    }
+
+    /// The `tls-server-end-point` binding (RFC 5929) of the connection that the next request
+    /// goes over; a context that begins is tied to it.
+    pub fn bind(&mut self, channel: Option<Vec<u8>>) {
+        self.channel = channel;
+    }
+
+    /// The next request goes over that connection.
+    pub(super) fn is_on(&mut self, connection: u64) {
+        let before = self.connection.replace(connection);
+        if before.is_some_and(|before| before != connection) {
+            self.reconnected();
+        }
     }
 
     /// Whether the connection itself is authenticated now (Negotiate): whoever uses it acts

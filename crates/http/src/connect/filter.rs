@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sockless_core::{
-    Culprit, Cx, Fault, Filter, Head, Phase, Pipe, Reason, Seams, Status as Stays,
+    ChannelBinding, Culprit, Cx, Fault, Filter, Head, Phase, Pipe, Reason, Seams, Status as Stays,
 };
 use zeroize::Zeroizing;
 
@@ -27,6 +27,8 @@ pub(super) struct Connect {
     settings: Arc<Settings>,
     step: Step,
     dialog: Dialog,
+    /// It is known whether there is a secure channel below.
+    bound: bool,
     section: SectionScan,
     /// Interim answers to this request.
     interims: usize,
@@ -55,6 +57,7 @@ impl Connect {
             settings,
             step: Step::Send,
             dialog: Dialog::new(),
+            bound: false,
             section: SectionScan::new(),
             interims: 0,
             challenges: 0,
@@ -81,6 +84,17 @@ impl Filter for Connect {
 
     fn phase(&self) -> Phase {
         Phase::Handshake
+    }
+
+    fn binds_to(&self) -> Option<ChannelBinding> {
+        let authenticator = asked(&self.settings).filter(|_| !self.bound)?;
+        let may_bind = lock(authenticator).may_bind();
+        may_bind.then_some(ChannelBinding::TlsServerEndPoint)
+    }
+
+    fn bind(&mut self, channel: Option<Vec<u8>>) {
+        self.bound = true;
+        self.dialog.bind(channel);
     }
 
     /// The answer's length is the proxy's secret.

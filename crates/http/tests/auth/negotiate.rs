@@ -285,3 +285,34 @@ fn endless_steps_end() {
     };
     assert_eq!(why, "more than 10 challenges in a row");
 }
+
+/// Who asks has to prove who it is in turn; who did not ask may not have looked.
+#[test]
+fn a_proof_is_demanded_of_who_asked() {
+    let mut client = of_script(vec![(None, go_on("one"))]);
+    client.authenticator = client.authenticator.proven();
+    client.answer(&["Negotiate"]);
+    let fault = client.accepted(&[], None).unwrap_err();
+    assert!(fault.what.contains("no proof"), "{fault:?}");
+
+    let script = || vec![(None, go_on("one"))];
+    let (mut client, _) = client_of(vec![script(), script()], Credentials::default());
+    client.authenticator = client.authenticator.proven().preemptive();
+    assert_eq!(client.authorize().unwrap(), "Negotiate b25l");
+    client.accepted(&[], None).unwrap();
+    client.next();
+    assert_eq!(client.authorize(), None, "the next one waits to be asked");
+}
+
+#[test]
+fn it_says_which_context_comes_next() {
+    let (mut client, _) = client_of(vec![vec![(None, go_on("one"))]], Credentials::default());
+    client.authenticator = client.authenticator.service("http-internal");
+    assert!(client.authenticator.begins(&client.dialog).is_none());
+    client.challenged(&["Negotiate"]);
+    let next = client.authenticator.begins(&client.dialog);
+    let next = next.map(|(_, service, host)| (service, host));
+    assert_eq!(next, Some(("http-internal", "example.com")));
+    client.authorize().unwrap();
+    assert!(client.authenticator.begins(&client.dialog).is_none());
+}

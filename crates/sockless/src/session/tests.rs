@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use sockless_core::OpKind;
+use sockless_core::{OpKind, Reason};
 
 use super::*;
 use crate::Redirects;

@@ -1,18 +1,22 @@
 //! Transfers by URL, on top of the engine: routes, redirects, bodies from memory.
 
+mod errands;
+mod onward;
+mod parked;
 mod relays;
+mod streams;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Result as IoResult;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Answer, Buf, Culprit, Engine, Error, Event, Fault, Head, Op, Output, Pool, QuestionId, Raw,
-    Reason, Route, Stats, Summary, TransferId,
+    Answer, Buf, Engine, Error, Event, Head, Op, Output, Pool, QuestionId, Route, Stats, TransferId,
 };
 
-use crate::TunnelTo;
 use crate::by_id::ById;
 use crate::chain::{self, Surroundings};
 use crate::config::Config;
@@ -22,6 +26,8 @@ use crate::redirect;
 use crate::request::{Body, Request};
 use crate::way::{OwnedWay, Way};
 
+use errands::Errands;
+use parked::Parked;
 use relays::Relays;
 
 /// Body bytes of a redirect that are read for the connection's sake; beyond, it is closed.
@@ -41,10 +47,11 @@ pub struct Session {
     jobs: ById<Box<Job>>,
     /// The current hop of a transfer that was redirected.
     hops: ById<TransferId>,
-    /// Byte streams, which are no jobs.
-    tunnels: HashSet<TransferId>,
     /// What carries layers' questions to parties that can be reached, e.g. an agent.
     relays: Relays,
+    /// Byte streams and what is on SSH servers, which are no jobs, with the id that the
+    /// application knows, if it is another.
+    streams: ById<Option<TransferId>>,
     /// The last routes, for the next request to the same place.
     routes: HashMap<OwnedWay, Arc<Route>>,
     /// The one that was used last: most requests go where the one before went.
@@ -52,6 +59,9 @@ pub struct Session {
     /// Routes made so far: their numbers.
     ways: u64,
     parties: Parties,
+    /// Transfers that wait for errands.
+    parked: Parked,
+    errands: Errands,
     /// For everything that has to be unpredictable.
     seed: u64,
 }
@@ -61,8 +71,8 @@ const MAX_ROUTES: usize = 1024;
 
 struct Job {
     request: Request,
-    /// The id that the application knows.
-    id: TransferId,
+    /// The id that the application knows, once it has one.
+    id: Option<TransferId>,
     started: Instant,
     /// When all hops together have taken too long.
     deadline: Option<Instant>,
@@ -105,12 +115,14 @@ impl Session {
             config,
             jobs: ById::default(),
             hops: ById::default(),
-            tunnels: HashSet::new(),
             relays: Relays::default(),
+            streams: ById::default(),
             routes: HashMap::new(),
             last_route: None,
             ways: 0,
             parties: Parties::new(now, wall, seed),
+            parked: Parked::default(),
+            errands: Errands::default(),
             seed,
         })
     }
@@ -120,12 +132,11 @@ impl Session {
     /// # Errors
     /// The request cannot be sent at all; what goes wrong later arrives as an event.
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
-        let mut sides = self.parties.sides(&request)?;
-        let id = self.add(now, &request, &mut sides, false)?;
+        let sides = self.parties.sides(&request)?;
         let total = request.options.timeouts.total;
-        let job = Box::new(Job {
+        let mut job = Box::new(Job {
             request,
-            id,
+            id: None,
             started: now,
             deadline: total.and_then(|total| now.checked_add(total)),
             redirects: 0,
@@ -138,58 +149,46 @@ impl Session {
             afresh: false,
             failure: None,
         });
-        self.jobs.insert(id, job);
+        let wanted = self.wanted(&job);
+        if self.lacks_any(now, &wanted) {
+            let id = self.engine.spare_id();
+            job.id = Some(id);
+            self.park(now, id, job.into(), wanted);
+            return Ok(id);
+        }
+        self.board(now, job).map_err(|(_, error)| error)
+    }
+
+    /// Gives a job to the engine; its id is the engine's own, if it has none yet.
+    fn board(&mut self, now: Instant, mut job: Box<Job>) -> Result<TransferId, (Box<Job>, Error)> {
+        if let Some(deadline) = job.deadline {
+            let left = deadline.saturating_duration_since(now);
+            job.request.options.timeouts.total = Some(left);
+        }
+        let hop = match self.add(now, &mut job) {
+            Ok(hop) => hop,
+            Err(error) => return Err((job, error)),
+        };
+        let id = *job.id.get_or_insert(hop);
+        if id != hop {
+            self.hops.insert(id, hop);
+        }
+        self.jobs.insert(hop, job);
         Ok(id)
     }
 
-    /// Opens a byte stream. It is used as a transfer is: [`Event::Open`] says that it may be,
-    /// [`Event::Data`] brings what the peer sends and [`Event::PeerFinished`] its end;
-    /// [`Session::send_body`] sends, [`Session::finish_body`] ends our direction.
-    ///
-    /// # Errors
-    /// It cannot be opened at all; what goes wrong later arrives as an event.
-    pub fn tunnel(&mut self, mut to: TunnelTo) -> Result<TransferId, Error> {
-        (to.options.fresh_connection, to.options.forbid_reuse) = (true, true);
-        let way = Way::of_tunnel(&to, self.config.tls.as_ref()).to_owned();
-        let route = self.make_route(&way)?;
-        let id = self.engine.add(route, Box::new(Raw::new()), to.options);
-        self.tunnels.insert(id);
-        Ok(id)
-    }
-
-    /// Starts a transfer over SSH: what an `exchange` of [`sockless_ssh`] does on the server at
-    /// `to`. Connections are shared by transfers to the same place with the same `client`.
-    ///
-    /// # Errors
-    /// It cannot be started at all; what goes wrong later arrives as an event.
-    #[cfg(feature = "ssh")]
-    pub fn ssh(
-        &mut self,
-        to: TunnelTo,
-        client: Arc<sockless_ssh::Client>,
-        exchange: Box<dyn sockless_core::Exchange>,
-    ) -> Result<TransferId, Error> {
-        let client = crate::secure::Ssh(client);
-        let way = Way::of_ssh(&to, &client).to_owned();
-        let route = self.known_route(&way)?;
-        let id = self.engine.add(route, exchange, to.options);
-        self.tunnels.insert(id);
-        Ok(id)
-    }
-
-    /// `afresh`: on a new connection, whatever is kept.
-    fn add(
-        &mut self,
-        now: Instant,
-        request: &Request,
-        sides: &mut Sides,
-        afresh: bool,
-    ) -> Result<TransferId, Error> {
+    fn add(&mut self, now: Instant, job: &mut Job) -> Result<TransferId, Error> {
+        let Job {
+            request,
+            sides,
+            afresh,
+            ..
+        } = job;
         let proofs = sides.proofs(request, self.parties.at(now), self.engine.pool())?;
         let exchange = plan::exchange(request, sides.forwarded(request), proofs)?;
         let route = self.route(request)?;
         let mut options = request.options.clone();
-        options.fresh_connection |= afresh;
+        options.fresh_connection |= *afresh;
         Ok(self.engine.add(route, Box::new(exchange), options))
     }
 
@@ -233,15 +232,34 @@ impl Session {
     /// The next thing to do; call it until it says [`Output::Wait`].
     pub fn poll(&mut self, now: Instant) -> Output {
         loop {
+            if let Some((id, event)) = self.unpark(now) {
+                return Output::Event(id, event);
+            }
+            self.run_errands(now);
             match self.engine.poll(now) {
+                // A question by POST is a job like any other, and comes out of it below.
+                Output::Event(hop, event)
+                    if self.errands.asks(hop) && !self.jobs.contains_key(&hop) =>
+                {
+                    self.errands.heard(hop, event);
+                }
                 Output::Event(hop, event) => {
                     let Some(event) = self.relayed(hop, event) else {
                         continue;
                     };
                     if let Some((id, event)) = self.event(now, hop, event) {
-                        return Output::Event(id, event);
+                        if !self.errands.asks(id) {
+                            return Output::Event(id, event);
+                        }
+                        self.errands.heard(id, event);
                     }
                 }
+                Output::Wait(deadline) if !self.errands.is_busy() && !self.parked.is_busy() => {
+                    let own = [self.errands.deadline(), self.parked.deadline()];
+                    let all = own.into_iter().chain([deadline]).flatten();
+                    return Output::Wait(all.min());
+                }
+                Output::Wait(_) => {}
                 other => return other,
             }
         }
@@ -288,16 +306,21 @@ impl Session {
 
     /// Holds an answer back; see [`Engine::pause`].
     pub fn pause(&mut self, id: TransferId) {
+        self.parked.pause(id, true);
         self.engine.pause(self.hop(id));
     }
 
     /// Lets a paused transfer go on.
     pub fn resume(&mut self, id: TransferId) {
+        self.parked.pause(id, false);
         self.engine.resume(self.hop(id));
     }
 
     /// Ends a transfer at once; its `Done` event follows.
     pub fn cancel(&mut self, id: TransferId) {
+        if self.parked.cancel(id) {
+            return;
+        }
         let hop = self.hop(id);
         if let Some(job) = self.jobs.get_mut(&hop) {
             job.next = None;
@@ -327,7 +350,7 @@ impl Session {
 
     /// Transfers that have not ended.
     pub fn active(&self) -> usize {
-        self.jobs.len() + self.tunnels.len()
+        self.jobs.len() + self.streams.len() + self.parked.len()
     }
 
     /// Whether no transfer is left, and no connection but idle ones: what a farewell
@@ -352,12 +375,9 @@ impl Session {
         event: Event,
     ) -> Option<(TransferId, Event)> {
         let Some(job) = self.jobs.get_mut(&hop) else {
-            if matches!(event, Event::Done { .. }) {
-                self.tunnels.remove(&hop);
-            }
-            return Some((hop, event));
+            return Some((self.of_stream(hop, &event), event));
         };
-        let id = job.id;
+        let id = job.id.unwrap_or(hop);
         job.answered |= matches!(event, Event::Head(_) | Event::Interim(_));
         match event {
             Event::Head(head) => self.head(now, hop, head).map(|event| (id, event)),
@@ -383,7 +403,13 @@ impl Session {
             return Some(Event::Head(head));
         };
         let moment = self.parties.at(now);
-        match job.sides.heard(&head, moment, self.engine.pool()) {
+        let mut notes = Vec::new();
+        let pool = self.engine.pool();
+        let heard = job.sides.heard(&head, moment, pool, &mut notes);
+        if job.request.options.notes {
+            self.parked.tell(job.id.unwrap_or(hop), notes);
+        }
+        match heard {
             Ok(false) => {}
             Ok(true) => {
                 job.next = Some(Next::Again);
@@ -441,129 +467,6 @@ impl Session {
             let _ = self.engine.finish_body(hop);
         }
     }
-
-    fn done(
-        &mut self,
-        now: Instant,
-        hop: TransferId,
-        outcome: Result<(), Error>,
-        mut summary: Box<Summary>,
-    ) -> Option<(TransferId, Event)> {
-        let mut job = self.jobs.remove(&hop)?;
-        let outcome = match (job.failure.take(), outcome) {
-            (Some(failure), _) => Err(failure),
-            (None, Err(error)) if job.next.is_some() && is_unread(&job, &error) => Ok(()),
-            (None, outcome) => outcome,
-        };
-        let stale = |error: &Error| summary.reused && was_dead(&summary, error);
-        let went_on = match (outcome, job.next.take()) {
-            (Ok(()), Some(Next::Redirect(code, to))) => self.follow(now, job, code, to),
-            (Ok(()), Some(Next::Again)) => self.again(now, job),
-            (Err(error), None) if stale(&error) && job.can_start_over() => {
-                job.afresh = true;
-                let request = job.request.clone();
-                self.go_on(now, job, request)
-            }
-            (outcome, _) => Err((job, outcome)),
-        };
-        let (job, outcome) = match went_on {
-            Ok(event) => return event,
-            Err(ended) => ended,
-        };
-        if !self.hops.is_empty() {
-            self.hops.remove(&job.id);
-        }
-        summary.total = now.duration_since(job.started);
-        summary.redirects = job.redirects;
-        Some((job.id, Event::Done { outcome, summary }))
-    }
-
-    /// Starts the next hop of a redirected transfer.
-    fn follow(&mut self, now: Instant, mut job: Box<Job>, code: u16, to: url::Url) -> WentOn {
-        match redirect::next(job.request.clone(), code, to, job.body_used) {
-            Ok(request) => match self.parties.sides(&request) {
-                Ok(sides) => {
-                    job.redirects += 1;
-                    (job.afresh, job.sides) = (false, sides);
-                    self.go_on(now, job, request)
-                }
-                Err(error) => Err((job, Err(error))),
-            },
-            Err(error) => Err((job, Err(error))),
-        }
-    }
-
-    /// Sends the request again, with the answer to its challenge.
-    fn again(&mut self, now: Instant, job: Box<Job>) -> WentOn {
-        if job.body_used && job.request.is_asked_for_body() && !job.request.rewindable {
-            let what = "the challenge wants the body once more, and part of it is gone";
-            let fault = Fault::new(Culprit::Misuse, Reason::Upload, what);
-            let remedy = "send what can be read twice, or credentials without being asked";
-            return Err((job, Err(fault.remedy(remedy).at("http"))));
-        }
-        let request = job.request.clone();
-        self.go_on(now, job, request)
-    }
-
-    /// Carries a transfer on with another exchange; gives what the application has to know.
-    fn go_on(&mut self, now: Instant, mut job: Box<Job>, mut request: Request) -> WentOn {
-        if let Some(deadline) = job.deadline {
-            let left = deadline.saturating_duration_since(now);
-            request.options.timeouts.total = Some(left);
-        }
-        let hop = match self.add(now, &request, &mut job.sides, job.afresh) {
-            Ok(hop) => hop,
-            Err(error) => return Err((job, Err(error))),
-        };
-        self.hops.insert(job.id, hop);
-        let rewinds = job.body_used && request.rewindable && request.is_asked_for_body();
-        let event = rewinds.then_some((job.id, Event::RewindBody));
-        let job = Box::new(Job {
-            request,
-            discarded: 0,
-            body_at: 0,
-            body_used: job.body_used && !rewinds,
-            answered: false,
-            ..*job
-        });
-        self.jobs.insert(hop, job);
-        Ok(event)
-    }
-}
-
-/// A transfer that went on, with an event about it; or one that is over, with its end.
-type WentOn = Result<Option<(TransferId, Event)>, (Box<Job>, Result<(), Error>)>;
-
-impl Job {
-    /// Whether nothing is lost by sending the request once more.
-    fn can_start_over(&self) -> bool {
-        let gone = self.body_used && !self.request.rewindable;
-        !self.answered && !self.afresh && !gone
-    }
-}
-
-/// Whether an error says only that the connection was over before the answer began.
-fn was_dead(summary: &Summary, error: &Error) -> bool {
-    match error.reason() {
-        Reason::EmptyReply => true,
-        Reason::Receive | Reason::Send => summary.first_byte.is_none(),
-        _ => false,
-    }
-}
-
-/// Whether an error concerns nothing but the body of a redirect, which nobody reads.
-fn is_unread(job: &Job, error: &Error) -> bool {
-    match error.reason() {
-        Reason::PartialBody
-        | Reason::Truncated
-        | Reason::BadChunk
-        | Reason::ContentCoding
-        | Reason::BodyTooLarge
-        | Reason::Receive => true,
-        // Ours: it was longer than it is worth.
-        Reason::Cancelled => job.discarded > REDIRECT_BODY,
-        _ => false,
-    }
 }
 
 impl core::fmt::Debug for Session {
@@ -573,6 +476,3 @@ impl core::fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;
