@@ -134,15 +134,15 @@ impl Config {
         let library = self.library.or(Library::BUILT_IN.first().copied());
         let library = match library {
             #[cfg(feature = "russh")]
-            Some(Library::Russh) => {
-                Box::new(crate::russh::Library::new(&self.algorithms, self.tuning.clone())?)
-                    as Box<dyn Libraries>
-            }
+            Some(Library::Russh) => Box::new(crate::russh::Library::new(
+                &self.algorithms,
+                self.tuning.clone(),
+            )?) as Box<dyn Libraries>,
             #[cfg(feature = "libssh2")]
-            Some(Library::Libssh2) => {
-                Box::new(crate::libssh2::Library::new(&self.algorithms, self.tuning.clone())?)
-                    as Box<dyn Libraries>
-            }
+            Some(Library::Libssh2) => Box::new(crate::libssh2::Library::new(
+                &self.algorithms,
+                self.tuning.clone(),
+            )?) as Box<dyn Libraries>,
             other => return Err(missing(other)),
         };
         Ok(Client {

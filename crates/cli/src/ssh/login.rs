@@ -437,7 +437,9 @@ fn algorithms(args: &Args, settings: &Settings) -> Algorithms {
 
 fn tuning(settings: &Settings) -> Tuning {
     let mut tuning = Tuning {
-        keepalive: settings.server_alive_interval.filter(|every| !every.is_zero()),
+        keepalive: settings
+            .server_alive_interval
+            .filter(|every| !every.is_zero()),
         ..Tuning::default()
     };
     if let Some(limit) = &settings.rekey_limit {

@@ -153,7 +153,11 @@ fn a_pool_over_the_applications_memory_gives_all_of_it_back() {
     let front = one.split_to(3);
     drop(one);
     drop(two);
-    assert_eq!(counts(), (2, 1), "the larger one is beyond what may be kept");
+    assert_eq!(
+        counts(),
+        (2, 1),
+        "the larger one is beyond what may be kept"
+    );
     drop(front);
     assert_eq!((counts(), pool.stats().kept_blocks), ((2, 1), 1));
     let again = pool.take(2000);

@@ -175,16 +175,17 @@ impl Channels {
             }
         }
         let mut failed = None;
-        self.closing.retain(|(id, channel)| match session.close(*id) {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                failed = failed.take().or(result.err());
-                if let Some(channel) = channel {
-                    ready.push(Event::Closed(*channel));
+        self.closing
+            .retain(|(id, channel)| match session.close(*id) {
+                Poll::Pending => true,
+                Poll::Ready(result) => {
+                    failed = failed.take().or(result.err());
+                    if let Some(channel) = channel {
+                        ready.push(Event::Closed(*channel));
+                    }
+                    false
                 }
-                false
-            }
-        });
+            });
         failed.map_or(Ok(()), Err)
     }
 

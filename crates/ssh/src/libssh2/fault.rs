@@ -16,7 +16,10 @@ pub(super) fn of(failure: &Failure, hello: &Hello, ours: &Algorithms) -> Fault {
             .offer()
             .and_then(|theirs| uncommon(ours, theirs))
             .unwrap_or_else(|| {
-                Fault::misbehaved(Reason::Handshake, format!("the key exchange failed: {said}"))
+                Fault::misbehaved(
+                    Reason::Handshake,
+                    format!("the key exchange failed: {said}"),
+                )
             }),
         code::LIBSSH2_ERROR_HOSTKEY_INIT | code::LIBSSH2_ERROR_HOSTKEY_SIGN => Fault::misbehaved(
             Reason::Handshake,
@@ -76,7 +79,8 @@ fn uncommon(ours: &Algorithms, theirs: &Offer) -> Option<Fault> {
     let mut lists = lists.into_iter();
     let (kind, theirs) = lists.find(|(kind, theirs)| {
         let ours_has = |name: &String| ours.of(*kind).contains(name);
-        let is_needed = *kind != Kind::Mac || !ours.of(Kind::Cipher).iter().all(|name| is_aead(name));
+        let is_needed =
+            *kind != Kind::Mac || !ours.of(Kind::Cipher).iter().all(|name| is_aead(name));
         is_needed && !theirs.iter().any(ours_has)
     })?;
     Some(nothing_in_common(kind.name(), ours.of(kind), theirs))

@@ -109,7 +109,9 @@ impl Login {
                 Ok(event) => return Ok(Some(event)),
                 Err(step) => step,
             },
-            Some(Trying::Interactive { is_asking: true, .. }) => return Ok(None),
+            Some(Trying::Interactive {
+                is_asking: true, ..
+            }) => return Ok(None),
             Some(Trying::Interactive { answers, is_asking }) => {
                 match session.interact(&self.user, answers.take()) {
                     Turn::Waits => Poll::Pending,

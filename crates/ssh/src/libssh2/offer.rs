@@ -64,6 +64,9 @@ pub(super) fn no_memory() -> Fault {
 }
 
 fn refused(kind: Kind, text: &str) -> Fault {
-    let what = format!("libssh2 does not take the {} algorithms: {text}", kind.name());
+    let what = format!(
+        "libssh2 does not take the {} algorithms: {text}",
+        kind.name()
+    );
     Fault::new(Culprit::Misuse, Reason::BadRequest, what)
 }

@@ -56,7 +56,12 @@ impl Session {
 
     /// Asks for something to be run on it: `exec` or `subsystem`, and what. One at a time: an answer
     /// to another channel's request would be taken for a failure of this one's.
-    pub(in super::super) fn start(&mut self, at: ChannelId, request: &str, what: &[u8]) -> Step<()> {
+    pub(in super::super) fn start(
+        &mut self,
+        at: ChannelId,
+        request: &str,
+        what: &[u8],
+    ) -> Step<()> {
         let channel = self.channel(at);
         // SAFETY: the channel is alive; both texts have the lengths that are given.
         let rc = unsafe {
@@ -79,7 +84,8 @@ impl Session {
         let n = unsafe {
             ffi::libssh2_channel_read_ex(channel, NO_STREAM, (&raw mut nothing).cast(), 1)
         };
-        self.step(c_int::try_from(n).unwrap_or(c_int::MAX)).map_ok(drop)
+        self.step(c_int::try_from(n).unwrap_or(c_int::MAX))
+            .map_ok(drop)
     }
 
     /// How many bytes can be read, on all streams.

@@ -122,7 +122,9 @@ unsafe extern "C" fn sign(
         }
     };
     // SAFETY: the session is the one that called, and its context is its wire's address.
-    let memory = wire::allocate(made.len(), unsafe { ffi::libssh2_session_abstract(session) });
+    let memory = wire::allocate(made.len(), unsafe {
+        ffi::libssh2_session_abstract(session)
+    });
     if memory.is_null() {
         return ffi::LIBSSH2_ERROR_ALLOC;
     }

@@ -10,8 +10,8 @@
 //! - Library-wide initialisation is done once, by crate libssh2-sys.
 
 mod channel;
-mod login;
 mod dialogue;
+mod login;
 mod sys;
 mod wire;
 
@@ -23,8 +23,8 @@ use std::task::Poll;
 use libssh2_sys::{self as ffi, LIBSSH2_CHANNEL, LIBSSH2_SESSION};
 use sockless_core::{Pipe, Pool};
 
-use dialogue::Dialogue;
 pub(super) use channel::{ChannelId, Stream};
+use dialogue::Dialogue;
 pub(super) use dialogue::Turn;
 pub(super) use login::{Allowed, Signing};
 use sys::{CALLBACK_DISCONNECT, CALLBACK_RECV, CALLBACK_SEND, Callback};
@@ -374,5 +374,7 @@ impl Drop for Session {
 /// `raw` ends with a zero byte.
 unsafe fn text(raw: *const c_char) -> String {
     // SAFETY: as above.
-    unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(raw) }
+        .to_string_lossy()
+        .into_owned()
 }
