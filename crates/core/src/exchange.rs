@@ -275,13 +275,15 @@ impl Body {
         self.wanted = true;
     }
 
-    /// Takes the question to put to the application, if it is due.
+    /// Takes the question to put to the application, if it is due: not while it could not
+    /// give anything.
     pub fn ask(&mut self) -> Option<usize> {
-        if !self.wanted || self.asked || self.pipe.is_finished() {
+        let room = self.pipe.room();
+        if !self.wanted || self.asked || self.pipe.is_finished() || room == 0 {
             return None;
         }
         self.asked = true;
-        Some(self.pipe.room())
+        Some(room)
     }
 
     /// Whether the application owes an answer: then nothing moving is not the peer's fault.
