@@ -301,3 +301,25 @@ impl Body {
         (self.wanted, self.asked, self.owed) = (false, false, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_asked_for_once_there_is_room() {
+        let mut body = Body::new(4);
+        body.want();
+        assert_eq!(body.ask(), Some(4));
+        body.pipe.push(Buf::from(&b"full"[..]));
+        body.answered();
+
+        body.want();
+        assert_eq!(body.ask(), None, "nothing could be given");
+        assert!(!body.is_owed());
+
+        body.pipe.pop();
+        assert_eq!(body.ask(), Some(4), "it is still wanted");
+        assert_eq!(body.ask(), None, "it was asked for");
+    }
+}
