@@ -195,7 +195,7 @@ impl Sftp {
         (packet::DATA, body)
     }
 
-    fn write(&mut self, handle: &[u8], offset: usize, data: &[u8]) -> Answer {
+    fn write(&self, handle: &[u8], offset: usize, data: &[u8]) -> Answer {
         let mut files = self.files.lock();
         let path = self.handles.get(handle);
         let Some(content) = path.and_then(|path| files.get_mut(path)) else {
