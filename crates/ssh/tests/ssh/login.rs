@@ -329,13 +329,23 @@ fn a_banner_is_noted_and_a_longer_one_is_too_much() {
         .any(|note| note.contains("no \\u{1b}[31mtrespassing"));
     assert!(noted, "{:?}", world.notes);
 
-    let manner = Manner {
-        banner: Some("x".repeat(100_000)),
-        ..Manner::default()
-    };
-    let mut world = World::channels(alice(), manner);
-    world.run();
-    assert_eq!(world.fault().culprit, Culprit::Limit);
+    // The second fits into a packet of libssh2's, the first does not.
+    for (length, banner) in [(100_000, 64 * 1024), (2000, 1999)] {
+        let manner = Manner {
+            banner: Some("x".repeat(length)),
+            ..Manner::default()
+        };
+        let tuning = sockless_ssh::Tuning {
+            banner,
+            ..sockless_ssh::Tuning::default()
+        };
+        let client = config(alice()).tuning(tuning).build();
+        let filter = client.expect("good settings").channels("host", 22);
+        let mut world = World::new(filter.expect("a filter"), manner);
+        world.run();
+        let fault = world.fault();
+        assert_eq!(fault.culprit, Culprit::Limit, "{}", fault.what);
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ use tokio::runtime::{Builder, Runtime};
 use server::Manner;
 use world::{World, alice};
 
+/// The library that speaks for us.
+const LIBRARY: sockless_ssh::Library = sockless_ssh::Library::Russh;
+
 #[test]
 fn no_thread_is_made_but_inside_a_runtime_and_that_one_goes() {
     let before = threads();
