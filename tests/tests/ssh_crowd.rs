@@ -8,7 +8,7 @@
     reason = "tests own sockets, processes and files"
 )]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Transfer {
 }
 
 /// Half of them get a mebibyte, half of them put a file of their own.
-fn start(session: &mut Session, ssh: &Ssh) -> HashMap<TransferId, Transfer> {
+fn start(session: &mut Session, ssh: &Ssh) -> BTreeMap<TransferId, Transfer> {
     let client = Arc::new(client(ssh));
     let to = TunnelTo::new("127.0.0.1", ssh.port()).expect("a host and a port");
     let one = |number: usize| {

@@ -244,6 +244,18 @@ pub struct Agreed {
     pub strict: bool,
 }
 
+impl Agreed {
+    /// Whether somebody on the way could take messages out of the beginning unseen (Terrapin,
+    /// CVE-2023-48795): a cipher or MAC that knows its place by counting alone, and a count that
+    /// goes on over the key exchange.
+    pub(crate) fn loses_messages(&self) -> bool {
+        let by_way = |(cipher, mac): (&String, &String)| {
+            cipher.contains("chacha20-poly1305") || mac.contains("-etm@")
+        };
+        !self.strict && self.cipher.iter().zip(&self.mac).any(by_way)
+    }
+}
+
 /// Why a connection ends, as the peer is told (RFC 4253 section 11.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]

@@ -53,7 +53,8 @@ pub struct Tuning {
     pub rekey_bytes: u64,
     /// And after this time. Default one hour.
     pub rekey_after: Option<Duration>,
-    /// A peer that is silent for so long is asked for a sign of life. Default: never.
+    /// A peer that is silent for so long is asked for a sign of life. Default: never. libssh2 takes
+    /// two seconds at least.
     pub keepalive: Option<Duration>,
     /// So many times, without any answer, before it counts as gone. Default 3.
     pub keepalives: u32,
@@ -120,7 +121,7 @@ impl Config {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Reason::BadRequest`] for an algorithm that the library does not have,
+    /// [`Reason::BadRequest`] for an algorithm or an interval that the library does not have,
     /// [`Reason::Unsupported`] for a library that is not built in.
     pub fn build(self) -> Result<Client, Fault> {
         let Tuning { window, packet, .. } = self.tuning;
@@ -131,20 +132,7 @@ impl Config {
             );
             return Err(Fault::new(Culprit::Misuse, Reason::BadRequest, what));
         }
-        let library = self.library.or(Library::BUILT_IN.first().copied());
-        let library = match library {
-            #[cfg(feature = "russh")]
-            Some(Library::Russh) => Box::new(crate::russh::Library::new(
-                &self.algorithms,
-                self.tuning.clone(),
-            )?) as Box<dyn Libraries>,
-            #[cfg(feature = "libssh2")]
-            Some(Library::Libssh2) => Box::new(crate::libssh2::Library::new(
-                &self.algorithms,
-                self.tuning.clone(),
-            )?) as Box<dyn Libraries>,
-            other => return Err(missing(other)),
-        };
+        let library = self.start()?;
         Ok(Client {
             id: next_id(),
             library,
@@ -153,6 +141,23 @@ impl Config {
             credentials: self.credentials,
             host_keys: self.host_keys,
         })
+    }
+
+    fn start(&self) -> Result<Box<dyn Libraries>, Fault> {
+        let library = self.library.or(Library::BUILT_IN.first().copied());
+        match library {
+            #[cfg(feature = "russh")]
+            Some(Library::Russh) => {
+                let library = crate::russh::Library::new(&self.algorithms, self.tuning.clone())?;
+                Ok(Box::new(library))
+            }
+            #[cfg(feature = "libssh2")]
+            Some(Library::Libssh2) => {
+                let library = crate::libssh2::Library::new(&self.algorithms, self.tuning.clone())?;
+                Ok(Box::new(library))
+            }
+            other => Err(missing(other)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use sockless_core::{Buf, Cx};
 
+use super::fault;
 use super::ffi::{ChannelId, Failure, Session, Stream};
 use super::ready::Ready;
 use crate::backend::{Event, Open};
@@ -214,7 +215,7 @@ impl Channels {
                     self.closing.extend(id.map(|id| (id, None)));
                     ready.push(match is_dropped {
                         true => Event::Closed(channel),
-                        false => Event::Refused(channel, failure.text),
+                        false => Event::Refused(channel, fault::refusal(&failure)),
                     });
                 }
                 Err(failure) => return Err(failure),

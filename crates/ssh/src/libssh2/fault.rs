@@ -27,7 +27,7 @@ pub(super) fn of(failure: &Failure, hello: &Hello, ours: &Algorithms) -> Fault {
         ),
         code::LIBSSH2_ERROR_INVALID_MAC | code::LIBSSH2_ERROR_DECRYPT => Fault::misbehaved(
             Reason::Malformed,
-            format!("a packet was changed on its way or sealed with another key: {said}"),
+            format!("a packet's authentication code is wrong: it was altered on its way: {said}"),
         ),
         code::LIBSSH2_ERROR_ALLOC => Fault::new(
             Culprit::Limit,
@@ -41,6 +41,38 @@ pub(super) fn of(failure: &Failure, hello: &Hello, ours: &Algorithms) -> Fault {
         .remedy("check host and port"),
         _ => Fault::misbehaved(Reason::Malformed, said),
     }
+}
+
+/// Why a channel, or what was to run on it, is refused.
+pub(super) fn refusal(failure: &Failure) -> String {
+    if failure.code == code::LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED {
+        return "the peer does not do that".to_owned();
+    }
+    let Some(reason) = failure.text.strip_prefix("Channel open failure") else {
+        return failure.text.clone();
+    };
+    match reason.trim_matches([' ', '(', ')']) {
+        "administratively prohibited" => "it is forbidden",
+        "connect failed" => "the peer could not connect",
+        "unknown channel type" => "the peer knows no such channel",
+        "resource shortage" => "the peer has no room for it",
+        "" => "no reason given",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// A packet before the login is done, with a banner mostly, that libssh2 does not take.
+pub(super) fn too_long() -> Fault {
+    let what =
+        "a packet of the login says that it is longer than 40,000 bytes, the most libssh2 takes";
+    Fault::new(Culprit::Limit, Reason::HeadTooLarge, what)
+}
+
+/// The server's texts for the user are longer than they may be.
+pub(super) fn banner() -> Fault {
+    let what = "the peer's banners are longer than the limit";
+    Fault::new(Culprit::Limit, Reason::HeadTooLarge, what)
 }
 
 /// The stream ended and the server had not said farewell.

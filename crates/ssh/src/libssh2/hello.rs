@@ -7,6 +7,9 @@
 /// Bytes from the version to the end of the first offer.
 const MOST: usize = 64 * 1024;
 
+/// Lines that may come before the version.
+const MOST_LINES: usize = 20;
+
 /// The name with which a server says that it keeps strict order (CVE-2023-48795).
 const STRICT: &str = "kex-strict-s-v00@openssh.com";
 
@@ -68,7 +71,9 @@ impl Hello {
         heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if let Some(next) = understand(heard) {
             self.state = next;
-        } else if version(heard).is_none() && heard.len() > self.most_text {
+        } else if version(heard).is_none()
+            && (heard.len() > self.most_text || lines_of(heard) > MOST_LINES)
+        {
             self.state = State::NoVersion;
         } else if heard.len() == most {
             self.state = State::Deaf;
@@ -98,6 +103,10 @@ impl Offer {
     pub(super) fn is_strict(&self) -> bool {
         self.kex.iter().any(|name| name == STRICT)
     }
+}
+
+fn lines_of(heard: &[u8]) -> usize {
+    heard.iter().filter(|byte| **byte == b'\n').count()
 }
 
 /// The line with the version, and what follows it.

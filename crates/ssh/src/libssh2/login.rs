@@ -10,6 +10,7 @@ use std::task::Poll;
 use sockless_core::Prompts;
 use zeroize::Zeroizing;
 
+use super::fault;
 use super::ffi::{Allowed, Failure, Method as Negotiated, Session, Signing, Turn};
 use crate::backend::{Event, Method};
 
@@ -23,7 +24,9 @@ pub(super) struct Login {
     /// The methods that may go on, as far as is known.
     methods: Vec<String>,
     trying: Option<Trying>,
-    /// The text for the user has been given out.
+    /// Bytes of text for the user that are taken.
+    most_banner: usize,
+    /// The text has been given out.
     has_banner: bool,
     /// What came of a step that gave out the text first.
     next: Option<Event>,
@@ -60,6 +63,14 @@ struct Key {
 }
 
 impl Login {
+    /// A login with so many bytes of text for the user at most.
+    pub(super) fn new(most_banner: usize) -> Self {
+        Self {
+            most_banner,
+            ..Self::default()
+        }
+    }
+
     /// Begins a method.
     pub(super) fn begin(&mut self, user: &str, method: Method) {
         user.clone_into(&mut self.user);
@@ -177,6 +188,9 @@ impl Login {
             && let Some(banner) = session.banner()
         {
             self.has_banner = true;
+            if banner.len() > self.most_banner {
+                return Ok(Some(Event::Failed(fault::banner())));
+            }
             self.next = event;
             return Ok(Some(Event::Banner(banner)));
         }

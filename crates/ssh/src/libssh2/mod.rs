@@ -18,8 +18,9 @@ mod offer;
 mod ready;
 
 use std::task::Poll;
+use std::time::Duration;
 
-use sockless_core::{Buf, Cx, Fault, Pipe};
+use sockless_core::{Buf, Culprit, Cx, Fault, Pipe, Reason};
 use zeroize::Zeroizing;
 
 use crate::algorithms::Algorithms;
@@ -46,6 +47,9 @@ const MARGIN: usize = 4 * 1024 * 1024;
 /// What libssh2 may hold of a packet that has not come as a whole, and of what it has read beyond it.
 const INSIDE: usize = 80 * 1024;
 
+/// The least time between two requests for a sign of life, by libssh2's own clock.
+const BETWEEN: Duration = Duration::from_secs(2);
+
 /// What the connections of one client share.
 pub(crate) struct Library {
     tuning: Tuning,
@@ -56,6 +60,10 @@ impl Library {
     pub(crate) fn new(algorithms: &Algorithms, tuning: Tuning) -> Result<Self, Fault> {
         let mut session = Session::new(MEMORY + MARGIN).ok_or_else(offer::no_memory)?;
         offer::make(&mut session, algorithms)?;
+        if tuning.keepalive.is_some_and(|interval| interval < BETWEEN) {
+            let what = "libssh2 asks for a sign of life every two seconds at most";
+            return Err(Fault::new(Culprit::Misuse, Reason::BadRequest, what));
+        }
         Ok(Self { tuning })
     }
 }
@@ -71,7 +79,7 @@ impl Libraries for Library {
             incoming: Pipe::new(AHEAD),
             frames: Frames::new(),
             hello: Hello::new(self.tuning.banner),
-            login: Login::default(),
+            login: Login::new(self.tuning.banner),
             channels: Channels::new(self.tuning.window, self.tuning.packet),
             ready: Ready::default(),
             is_left: false,
@@ -155,8 +163,10 @@ impl Libssh2 {
         while self.stage == Stage::Login
             && let Some(event) = self.login.advance(&mut self.session)?
         {
-            if matches!(event, Event::Authenticated) {
-                self.stage = Stage::Open;
+            match event {
+                Event::Authenticated => self.stage = Stage::Open,
+                Event::Failed(_) => self.stage = Stage::Over,
+                _ => {}
             }
             self.ready.push(event);
         }
@@ -173,18 +183,39 @@ impl Libssh2 {
             return;
         }
         self.session.end_input();
+        let is_handshake = self.stage == Stage::Handshake;
         let ended = self.advance(cx);
-        // It may have no call open that would say so.
-        self.fail(&ended.err().unwrap_or_else(Failure::ended));
+        let failure = match ended.and_then(|()| self.overhear()) {
+            // Whatever step of the key exchange it was in says that it failed, and not why.
+            Err(failure) if !is_handshake => failure,
+            _ => Failure::ended(),
+        };
+        self.fail(&failure);
+    }
+
+    /// Reads what nobody has asked for, which may be a farewell. A request for a channel reads; it
+    /// is not sent, and so nothing can be after it.
+    fn overhear(&mut self) -> Result<(), Failure> {
+        if self.stage == Stage::Handshake {
+            return Ok(());
+        }
+        self.is_left = true;
+        self.session.mute();
+        self.incoming.drain_into(self.session.input());
+        match self.session.open("session", (0, 0), &[]) {
+            Poll::Ready(Err(failure)) => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     fn fail(&mut self, failure: &Failure) {
-        self.stage = Stage::Over;
+        let is_login = core::mem::replace(&mut self.stage, Stage::Over) == Stage::Login;
         self.ready.push(match self.session.disconnect_of_peer() {
             Some((code, text)) => {
                 self.is_left = true;
                 Event::Disconnected { code, text }
             }
+            None if is_login && failure.is_too_long() => Event::Failed(fault::too_long()),
             None if failure.is_lost() => Event::Failed(fault::truncated(&self.hello)),
             None => Event::Failed(fault::of(failure, &self.hello, &self.algorithms)),
         });
@@ -225,7 +256,7 @@ impl Backend for Libssh2 {
                 self.ready.push(Event::Failed(fault));
             } else if let Err(failure) = self.digest(cx) {
                 self.fail(&failure);
-            } else if net_in.at_end() {
+            } else if self.stage != Stage::Over && net_in.at_end() {
                 self.end(cx);
             }
         }

@@ -239,6 +239,9 @@ impl Login {
                 fingerprint::sha256(&key),
             )
         });
+        if agreed.loses_messages() {
+            return Err(not_strict(agreed));
+        }
         match self.host_keys.judge(&self.host, self.port, &key, cx.wall) {
             Verdict::Trust => self.trusted(backend),
             Verdict::Refuse(fault) => return Err(refuse(backend, fault)),
@@ -450,6 +453,20 @@ impl Login {
 fn refuse(backend: &mut dyn Backend, fault: Fault) -> Fault {
     backend.disconnect(Farewell::HostKeyNotVerifiable, "");
     fault
+}
+
+/// What both sides agreed on is sound only with strict order, which the peer does not keep.
+fn not_strict(agreed: &Agreed) -> Fault {
+    let [cipher, _] = &agreed.cipher;
+    let [mac, _] = &agreed.mac;
+    let what = format!(
+        "the peer does not keep strict order in the key exchange, and without it {cipher}{}{mac} \
+         lets messages be taken out unseen (CVE-2023-48795)",
+        if mac.is_empty() { "" } else { " with " },
+    );
+    Fault::new(Culprit::PeerIncompatible, Reason::Handshake, what).remedy(
+        "update the peer, or offer only what is sound without it: aes-gcm, or aes-ctr with MACs that are not -etm",
+    )
 }
 
 /// The algorithm of a key of the peer's, for people.

@@ -158,6 +158,19 @@ fn whoever_is_no_ssh_server_is_told_apart() {
 }
 
 #[test]
+fn signs_of_life_cannot_be_asked_for_too_often() {
+    let with = |millis| {
+        let tuning = sockless_ssh::Tuning {
+            keepalive: Some(std::time::Duration::from_millis(millis)),
+            ..sockless_ssh::Tuning::default()
+        };
+        config(alice()).tuning(tuning).build()
+    };
+    assert_eq!(with(1999).unwrap_err().reason, Reason::BadRequest);
+    assert!(with(2000).is_ok());
+}
+
+#[test]
 fn algorithms_that_it_does_not_have_are_named() {
     let mut algorithms = Algorithms::default();
     algorithms.set(sockless_ssh::Kind::Cipher, "arcfour");

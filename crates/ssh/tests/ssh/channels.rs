@@ -4,6 +4,7 @@ use sockless_core::{Phase, Reason};
 use sockless_ssh::message::Kind;
 use sockless_ssh::{Algorithms, Tuning};
 
+use crate::can;
 use crate::server::{Manner, pattern};
 use crate::world::{World, alice, config};
 
@@ -39,10 +40,11 @@ fn errors_codes_and_signals_are_told_apart() {
     assert_eq!(world.payload(1, Kind::Stderr), b"no such thing");
     assert_eq!(world.payload(1, Kind::ExitStatus), [0, 0, 0, 3]);
     assert_eq!(world.payload(2, Kind::ExitSignal), b"TERM");
-    assert_eq!(
-        world.kinds(2),
-        [Kind::Opened, Kind::ExitSignal, Kind::Closed]
-    );
+    let mut kinds = world.kinds(2);
+    if !can::TELL_CLOSE_FROM_END {
+        kinds.retain(|kind| *kind != Kind::Eof);
+    }
+    assert_eq!(kinds, [Kind::Opened, Kind::ExitSignal, Kind::Closed]);
     assert_eq!(world.kinds(3), [Kind::Refused]);
     assert_eq!(world.kinds(4), [Kind::Refused]);
 }
@@ -188,7 +190,12 @@ fn keys_are_exchanged_again_by_bytes_and_by_time() {
         .build()
         .expect("good settings");
     let filter = client.channels("host", 22).expect("a filter");
-    let mut world = World::new(filter, Manner::default());
+    let mut manner = Manner::default();
+    if !can::REKEY {
+        // Then the server does.
+        manner.limits.rekey_write_limit = 100_000;
+    }
+    let mut world = World::new(filter, manner);
     world.put(1, Kind::Exec, b"say 1000000");
     world.put(2, Kind::Exec, b"cat");
     for piece in pattern(1_000_000).chunks(30_000) {
@@ -204,7 +211,7 @@ fn keys_are_exchanged_again_by_bytes_and_by_time() {
     use sockless_core::Filter as _;
     world.now = world.filter.deadline().expect("an hour");
     world.pump();
-    assert!(!world.net_out.is_empty(), "keys are exchanged");
+    assert_eq!(!world.net_out.is_empty(), can::REKEY, "keys are exchanged");
     world.run();
     world.put(3, Kind::Exec, b"say 10");
     world.run();
@@ -226,7 +233,7 @@ fn a_silent_peer_is_asked_and_then_given_up() {
     let mut world = World::new(filter, Manner::default());
     world.run();
     // It answers: for ever.
-    for _ in 0..10 {
+    for _ in 0..can::ASK_AT_ONCE {
         world.now = world.filter.deadline().expect("a quarter of a minute");
         world.run();
     }

@@ -329,13 +329,61 @@ fn a_banner_is_noted_and_a_longer_one_is_too_much() {
         .any(|note| note.contains("no \\u{1b}[31mtrespassing"));
     assert!(noted, "{:?}", world.notes);
 
-    let manner = Manner {
-        banner: Some("x".repeat(100_000)),
-        ..Manner::default()
-    };
-    let mut world = World::channels(alice(), manner);
-    world.run();
-    assert_eq!(world.fault().culprit, Culprit::Limit);
+    // The second fits into a packet of libssh2's, the first does not.
+    for (length, banner) in [(100_000, 64 * 1024), (2000, 1999)] {
+        let manner = Manner {
+            banner: Some("x".repeat(length)),
+            ..Manner::default()
+        };
+        let tuning = sockless_ssh::Tuning {
+            banner,
+            ..sockless_ssh::Tuning::default()
+        };
+        let client = config(alice()).tuning(tuning).build();
+        let filter = client.expect("good settings").channels("host", 22);
+        let mut world = World::new(filter.expect("a filter"), manner);
+        world.run();
+        let fault = world.fault();
+        assert_eq!(fault.culprit, Culprit::Limit, "{}", fault.what);
+    }
+}
+
+/// What may be used without strict order, and what may not (CVE-2023-48795).
+#[test]
+fn without_strict_order_only_what_does_not_count_is_agreed_on() {
+    for (cipher, mac, is_sound) in [
+        (
+            "aes256-gcm@openssh.com",
+            "hmac-sha2-256-etm@openssh.com",
+            true,
+        ),
+        ("aes256-ctr", "hmac-sha2-256", true),
+        ("aes256-ctr", "hmac-sha2-256-etm@openssh.com", false),
+        ("chacha20-poly1305@openssh.com", "hmac-sha2-256", false),
+    ] {
+        let mut algorithms = sockless_ssh::Algorithms::default();
+        algorithms.set(sockless_ssh::Kind::Cipher, cipher);
+        algorithms.set(sockless_ssh::Kind::Mac, mac);
+        for strict in [true, false] {
+            let client = config(alice()).algorithms(algorithms.clone()).build();
+            let filter = client.expect("good settings").channels("host", 22);
+            let mut manner = Manner::default();
+            if !strict {
+                manner.preferred.kex = vec![russh::kex::CURVE25519].into();
+            }
+            let mut world = World::new(filter.expect("a filter"), manner);
+            world.run();
+            if strict || is_sound {
+                world.expect_open();
+                continue;
+            }
+            let fault = world.fault();
+            assert_eq!(fault.culprit, Culprit::PeerIncompatible);
+            assert!(fault.what.contains(cipher), "{}", fault.what);
+            assert!(fault.remedy.is_some_and(|it| it.contains("aes-gcm")));
+            assert!(world.attempts().is_empty(), "no credential was shown");
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use russh::keys::ssh_key::Certificate;
+use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{self, Auth, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet};
@@ -59,8 +60,7 @@ pub(crate) fn host_key() -> PrivateKey {
 
 /// An Ed25519 key that follows from a number.
 pub(crate) fn key(seed: u8) -> PrivateKey {
-    let pair = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]);
-    PrivateKey::from(pair)
+    PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
 }
 
 pub(crate) fn rsa_key() -> PrivateKey {
@@ -78,7 +78,10 @@ pub(crate) struct Seen {
     /// Of the last tunnel.
     pub(crate) tunnel: Option<ChannelId>,
     pub(crate) eof: bool,
+    /// Channels that the client has closed, or said its end on whereupon they are closed here.
     pub(crate) closed: usize,
+    /// Those that run nothing.
+    refused: Vec<ChannelId>,
     pub(crate) ended: bool,
 }
 
@@ -275,10 +278,21 @@ impl Host {
 
     /// No, and all methods stay.
     fn again(&self) -> Auth {
+        let methods = match self.manner.chain.get(self.passed) {
+            Some(next) => core::slice::from_ref(next),
+            None => &self.manner.methods[..],
+        };
         Auth::Reject {
-            proceed_with_methods: Some(MethodSet::from(&self.manner.methods[..])),
+            proceed_with_methods: Some(MethodSet::from(methods)),
             partial_success: false,
         }
+    }
+
+    /// The channel stays, for the client to close it.
+    fn refuse(&self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        let mut seen = self.seen.lock().expect("no panic");
+        seen.refused.push(channel);
+        session.channel_failure(channel)
     }
 
     fn verdict(&mut self, method: MethodKind, right: bool) -> Auth {
@@ -466,7 +480,7 @@ impl server::Handler for Host {
                 session.exit_signal_request(channel, russh::Sig::TERM, false, "", "")?;
                 session.close(channel)?;
             }
-            _ => session.channel_failure(channel)?,
+            _ => self.refuse(channel, session)?,
         }
         Ok(())
     }
@@ -484,7 +498,7 @@ impl server::Handler for Host {
             .push(name.to_owned());
         match name {
             "echo" => session.channel_success(channel),
-            _ => session.channel_failure(channel),
+            _ => self.refuse(channel, session),
         }
     }
 
@@ -510,12 +524,14 @@ impl server::Handler for Host {
         channel: ChannelId,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let tunnel = {
+        let waits = {
             let mut seen = self.seen.lock().expect("no panic");
             seen.eof = true;
-            seen.tunnel == Some(channel)
+            let waits = seen.tunnel == Some(channel) || seen.refused.contains(&channel);
+            seen.closed += usize::from(!waits);
+            waits
         };
-        match tunnel {
+        match waits {
             true => Ok(()),
             false => finish(channel, session),
         }

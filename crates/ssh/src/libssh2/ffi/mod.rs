@@ -94,6 +94,11 @@ impl Failure {
         self.code == ffi::LIBSSH2_ERROR_METHOD_NONE
     }
 
+    /// A packet says that it is longer than libssh2 takes.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.code == ffi::LIBSSH2_ERROR_OUT_OF_BOUNDARY
+    }
+
     /// There is nothing more to read, or the peer has said farewell.
     pub(super) fn is_lost(&self) -> bool {
         matches!(
@@ -200,6 +205,11 @@ impl Session {
     /// Nothing comes after what is in the input.
     pub(super) fn end_input(&mut self) {
         self.wire().ended = true;
+    }
+
+    /// Sends nothing any more.
+    pub(super) fn mute(&mut self) {
+        self.wire().mute = true;
     }
 
     /// What is to be sent.
