@@ -12,6 +12,7 @@ mod logins;
 #[path = "../ssh/server.rs"]
 mod server;
 #[path = "../ssh/world.rs"]
+#[allow(dead_code, reason = "shared with the other tests")]
 mod world;
 
 /// The library that speaks for us.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use russh::keys::ssh_key::Certificate;
+use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{self, Auth, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet};
@@ -59,7 +60,7 @@ pub(crate) fn host_key() -> PrivateKey {
 
 /// An Ed25519 key that follows from a number.
 pub(crate) fn key(seed: u8) -> PrivateKey {
-    let pair = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[seed; 32]);
+    let pair = Ed25519Keypair::from_seed(&[seed; 32]);
     PrivateKey::from(pair)
 }
 

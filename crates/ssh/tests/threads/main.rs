@@ -9,11 +9,15 @@ mod server;
 #[allow(dead_code, reason = "shared with the other tests")]
 mod world;
 
+use sockless_ssh::Library;
 use sockless_ssh::message::Kind;
 use tokio::runtime::{Builder, Runtime};
 
 use server::Manner;
 use world::{World, alice};
+
+/// The library that speaks for us.
+const LIBRARY: Library = Library::Russh;
 
 #[test]
 fn no_thread_is_made_but_inside_a_runtime_and_that_one_goes() {
