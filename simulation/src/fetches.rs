@@ -290,7 +290,7 @@ impl Application for Fetches {
     }
 }
 
-fn is_timeout(error: &sockless::Error) -> bool {
+pub(crate) fn is_timeout(error: &sockless::Error) -> bool {
     matches!(
         error.reason(),
         Reason::IdleTimeout | Reason::HandshakeTimeout | Reason::ConnectTimeout
@@ -298,7 +298,7 @@ fn is_timeout(error: &sockless::Error) -> bool {
 }
 
 /// Harm that the application's side is told of at once: nothing may wait after it.
-fn is_told(harm: &str) -> bool {
+pub(crate) fn is_told(harm: &str) -> bool {
     ["the connection was reset", "the bytes have ended early"].contains(&harm)
 }
 

@@ -1,20 +1,25 @@
 //! What can be run.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use fastrand::Rng;
 use rustls::ServerConfig;
+use sockless::ssh;
+use sockless::ssh::login::{Credentials, HostKeys, Verdict};
 use sockless::tls::{Backend, Client as TlsClient, Config as TlsConfig, Roots, Version};
-use sockless::{Auth, Config, Limits, Proxy, ProxyKind, Session};
+use sockless::{Auth, Config, Limits, Proxy, ProxyKind, Session, TunnelTo};
 use sockless_sim::{Faults, Scenario, Stage};
 
+use crate::copies::Copies;
 use crate::crypto::{self, Issued};
 use crate::fetches::{Fetches, Wish, limits};
-use crate::world::{HOST, Hosts, PROXY, SOCKS};
+use crate::files::Files;
+use crate::sshd;
+use crate::world::{FileHost, HOST, Hosts, PROXY, SOCKS};
 
 /// All scenarios.
-pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Tunnels, &Crowd];
+pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Tunnels, &Sftp, &Crowd];
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static dyn Scenario> {
@@ -118,6 +123,87 @@ fn proxies(tls: &Arc<TlsClient>, asked: bool) -> Vec<Proxy> {
         socks.auth(Auth::password("bob", "secret")),
         proxy.auth(alice).tls(Arc::clone(tls)),
     ]
+}
+
+struct Sftp;
+
+impl Scenario for Sftp {
+    fn name(&self) -> &'static str {
+        "sftp"
+    }
+
+    fn about(&self) -> &'static str {
+        "up to eight files got and put over SSH; what is cut off is resumed"
+    }
+
+    fn size(&self) -> u64 {
+        60_000
+    }
+
+    /// russh draws its own keys and padding.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    fn stage(&self, rng: &mut Rng, start: Instant, calm: bool) -> Stage {
+        let (session, _) = session(limits(rng, calm), None, start, rng.u64(..));
+        let files = Files::default();
+        let to = TunnelTo::new(HOST, 22).expect("a host and a port");
+        let to = to.timeouts(|timeouts| timeouts.idle = Some(Duration::from_secs(300)));
+        let server = (to, ssh_client(rng, calm));
+        let forked = rng.fork();
+        let mut application = Copies::new(session, server, files.clone(), forked, (start, calm));
+        if calm {
+            application.start(start, false, 40_000);
+            application.start(start, true, 40_000);
+        } else {
+            for _ in 0..rng.usize(1..=8) {
+                let most = [0, 1, 100, 17_000, 60_000][rng.usize(0..5)];
+                application.start(start, rng.bool(), rng.u64(0..=most));
+            }
+        }
+        let world = FileHost {
+            config: sshd::config(rng, calm),
+            rng: rng.fork(),
+            files,
+            calm,
+        };
+        Stage {
+            world: Box::new(world),
+            application: Box::new(application),
+        }
+    }
+}
+
+/// SSH settings that trust the one server.
+///
+/// # Panics
+/// If the library refuses what has always worked; the harness reports it with its seed.
+fn ssh_client(rng: &mut Rng, calm: bool) -> Arc<ssh::Client> {
+    struct Known(Vec<u8>);
+    impl HostKeys for Known {
+        fn judge(&self, _: &str, _: u16, key: &[u8], _: SystemTime) -> Verdict {
+            match key == self.0 {
+                true => Verdict::Trust,
+                false => Verdict::Ask,
+            }
+        }
+    }
+    let known = Known(sshd::host_key().public_key().to_bytes().expect("a key"));
+    let mut algorithms = ssh::Algorithms::default();
+    // The others are slower, and nothing here is about them.
+    algorithms.set(ssh::Kind::Kex, "curve25519-sha256");
+    let mut tuning = ssh::Tuning::default();
+    if !calm {
+        tuning.window = [32 * 1024, 100_000, 8 * 1024 * 1024][rng.usize(0..3)];
+        tuning.packet = [1024, 32 * 1024][rng.usize(0..2)];
+        if rng.u8(0..4) == 0 {
+            tuning.rekey_bytes = rng.u64(5_000..100_000);
+        }
+    }
+    let config = ssh::Config::new(Credentials::new(sshd::USER), Arc::new(known));
+    let client = config.algorithms(algorithms).tuning(tuning).build();
+    Arc::new(client.expect("SSH settings"))
 }
 
 struct Crowd;

@@ -8,9 +8,11 @@ use rustls::ServerConfig;
 use sockless::Endpoint;
 use sockless_sim::{Answer, Peer, World};
 
+use crate::files::Files;
 use crate::http::Server;
 use crate::proxies::{Connect, Socks5};
 use crate::secured::Secured;
+use crate::sshd::Sshd;
 
 /// The one host.
 pub const HOST: &str = "server.test";
@@ -70,5 +72,40 @@ impl World for Hosts {
             (Some(config), true) => Box::new(chain(server, config, self.rng.u64(..))),
             (None, _) => Box::new(server),
         })
+    }
+}
+
+/// A server with files, by sftp.
+pub struct FileHost {
+    /// What is left to chance.
+    pub rng: Rng,
+    /// How it speaks SSH.
+    pub config: Arc<russh::server::Config>,
+    /// What it has.
+    pub files: Files,
+    /// Nothing is left to chance.
+    pub calm: bool,
+}
+
+impl World for FileHost {
+    fn resolve(&mut self, host: &str) -> Vec<IpAddr> {
+        if host == HOST {
+            vec![ADDRESS]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn connect(&mut self, to: &Endpoint) -> Answer {
+        let Endpoint::Tcp(to) = to else {
+            return Answer::Refuse;
+        };
+        if to.ip() != ADDRESS {
+            return Answer::Refuse;
+        }
+        match Sshd::new(&self.config, &self.files, self.rng.u64(..), self.calm) {
+            Ok(sshd) => Answer::Peer(Box::new(sshd)),
+            Err(_) => Answer::Refuse,
+        }
     }
 }

@@ -8,10 +8,12 @@ const ALL: &[&[&str]] = &[
     &["seeds", "https", "20000"],
     &["seeds", "http", "5000"],
     &["seeds", "tunnels", "20000"],
+    &["seeds", "sftp", "2000"],
     &["seeds", "crowd", "1"],
     &["torture", "http"],
     &["torture", "https"],
     &["torture", "tunnels"],
+    &["torture", "sftp"],
 ];
 
 /// Builds the simulation and hands these words to it.

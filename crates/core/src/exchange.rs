@@ -275,13 +275,15 @@ impl Body {
         self.wanted = true;
     }
 
-    /// Takes the question to put to the application, if it is due.
+    /// Takes the question to put to the application, if it is due: not while it could not
+    /// give anything.
     pub fn ask(&mut self) -> Option<usize> {
-        if !self.wanted || self.asked || self.pipe.is_finished() {
+        let room = self.pipe.room();
+        if !self.wanted || self.asked || self.pipe.is_finished() || room == 0 {
             return None;
         }
         self.asked = true;
-        Some(self.pipe.room())
+        Some(room)
     }
 
     /// Whether the application owes an answer: then nothing moving is not the peer's fault.
@@ -297,5 +299,27 @@ impl Body {
     /// The application has answered: the next want asks again.
     pub fn answered(&mut self) {
         (self.wanted, self.asked, self.owed) = (false, false, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_asked_for_once_there_is_room() {
+        let mut body = Body::new(4);
+        body.want();
+        assert_eq!(body.ask(), Some(4));
+        body.pipe.push(Buf::from(&b"full"[..]));
+        body.answered();
+
+        body.want();
+        assert_eq!(body.ask(), None, "nothing could be given");
+        assert!(!body.is_owed());
+
+        body.pipe.pop();
+        assert_eq!(body.ask(), Some(4), "it is still wanted");
+        assert_eq!(body.ask(), None, "it was asked for");
     }
 }

@@ -379,11 +379,14 @@ impl Engine {
         }
     }
 
-    /// Lets a paused transfer go on.
+    /// Lets a paused transfer go on. One that is not paused goes on as it did: its timeouts, too.
     pub fn resume(&mut self, id: TransferId) {
         let Some(transfer) = self.transfers.get_mut(id.0) else {
             return;
         };
+        if !transfer.events.is_paused() {
+            return;
+        }
         transfer.events.set_paused(false);
         let conn = transfer.conn;
         self.announce(id.0);

@@ -54,6 +54,21 @@ fn a_pause_longer_than_the_idle_timeout_is_the_applications() {
 }
 
 #[test]
+fn resuming_what_is_not_paused_does_not_put_the_idle_timeout_off() {
+    let mut world = World::plain();
+    let idle = options(|t| t.idle = Some(30 * SECOND));
+    let id = world.add_to("127.0.0.1", Toy::get(100), idle);
+    world.finish_op("connect", Ok(0));
+    world.send();
+    world.recv(&toy::answer(100)[..50]);
+    world.advance(20 * SECOND);
+    world.engine.resume(id);
+    world.settle();
+    world.advance(10 * SECOND);
+    assert_eq!(world.reason(id), Reason::IdleTimeout);
+}
+
+#[test]
 fn a_late_piece_of_body_is_the_applications_time_too() {
     let mut world = World::plain();
     let idle = options(|t| t.idle = Some(30 * SECOND));

@@ -247,9 +247,9 @@ impl Putting {
         while !desk.body.pipe.is_empty() {
             left = true;
             let there = desk.body.pipe.len();
-            // Small pieces wait for company while anything is on its way.
-            let whole =
-                there >= flight.chunk || desk.body.pipe.is_finished() || flight.in_flight() == 0;
+            // Small pieces wait for company while anything is on its way, and more may come.
+            let ends = desk.body.pipe.is_finished() || desk.body.pipe.room() == 0;
+            let whole = there >= flight.chunk || ends || flight.in_flight() == 0;
             if !whole || !flight.has_room() || !desk.has_room() {
                 break;
             }

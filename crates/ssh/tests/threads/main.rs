@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use server::Manner;
 use world::{World, alice};
 
-/// The library that speaks for us.
+/// The library that speaks for us: the one that has a runtime.
 const LIBRARY: Library = Library::Russh;
 
 #[test]
