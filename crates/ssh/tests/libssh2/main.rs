@@ -18,6 +18,7 @@ mod server;
 #[path = "../ssh/tunnel.rs"]
 mod tunnel;
 #[path = "../ssh/world.rs"]
+#[allow(dead_code, reason = "shared with the other tests")]
 mod world;
 
 /// The library that speaks for us.
