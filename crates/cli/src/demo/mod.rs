@@ -1,12 +1,18 @@
-//! `sockless demo`: a download and an upload over HTTPS, and what that took.
+//! `sockless demo`: a download and an upload, over HTTPS and over sftp, and what that took.
 //!
-//! The server is a thread of this process with sockets of its own, written on plain
-//! rustls. Everything on the client's side goes through operations that are counted.
+//! The servers are threads of this process with sockets of their own, written on plain
+//! rustls and on russh. Everything on the client's side goes through operations that are counted.
 
 mod counting;
+#[cfg(feature = "ssh")]
+mod files;
+#[cfg(feature = "ssh")]
+mod over_ssh;
 mod pattern;
 mod picture;
 mod server;
+#[cfg(feature = "ssh")]
+mod sshd;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -91,10 +97,30 @@ fn demonstrate(args: &DemoArgs) -> Result<bool, Failure> {
     picture.bulk("download", &down);
     let up = at_work.upload(size / 2)?;
     picture.bulk("upload", &up);
+    let right = |bulk: &Bulk| bulk.checksum == bulk.expected;
+    let all_right = right(&down) && right(&up);
+    #[cfg(feature = "ssh")]
+    let all_right = over_ssh(&picture, &mut at_work, size / 4)? && all_right;
     at_work.farewell()?;
 
     picture.operations(driver.counts());
     picture.conclusion(&session.stats(), driver.counts(), driver.name());
+    Ok(all_right)
+}
+
+/// The same by sftp, on a connection of its own.
+#[cfg(feature = "ssh")]
+fn over_ssh(picture: &Picture, at_work: &mut AtWork<'_>, size: u64) -> Result<bool, Failure> {
+    let mut seed = [0; 32];
+    for piece in seed.chunks_mut(8) {
+        piece.copy_from_slice(&crate::seed().to_le_bytes());
+    }
+    let sshd = sshd::Sshd::start(seed).map_err(|what| Failure::new(7, format!("demo: {what}")))?;
+    let over = over_ssh::OverSsh::new(&sshd)?;
+    let down = over.get(at_work, size)?;
+    picture.bulk("sftp get", &down);
+    let up = over.put(at_work, size)?;
+    picture.bulk("sftp put", &up);
     Ok(down.checksum == down.expected && up.checksum == up.expected)
 }
 
@@ -158,17 +184,7 @@ impl AtWork<'_> {
         let mut sent = 0;
         let mut answer = Vec::new();
         let summary = self.carry_out(request, |session, id, event| match event {
-            Event::WantBody { .. } => {
-                let mut piece = session.pool().take(pattern.period());
-                let n = (size - sent).min(pattern.period() as u64) as usize;
-                piece.extend_from_slice(&pattern.bytes()[..n]);
-                sent += n as u64;
-                // Both fail only for a transfer that is over; its end says why.
-                let _ = session.send_body(id, piece);
-                if sent == size {
-                    let _ = session.finish_body(id);
-                }
-            }
+            Event::WantBody { .. } => feed(session, id, &pattern, &mut sent, size),
             Event::Data(piece) => answer.extend_from_slice(&piece),
             _ => {}
         })?;
@@ -191,10 +207,18 @@ impl AtWork<'_> {
     fn carry_out(
         &mut self,
         request: Request,
+        on: impl FnMut(&mut Session, TransferId, Event),
+    ) -> Result<Summary, Failure> {
+        let started = self.session.start(self.driver.now(), request);
+        started.map_err(|error| Failure::of(&error))?;
+        self.finish(on)
+    }
+
+    /// Runs until what was started is done.
+    fn finish(
+        &mut self,
         mut on: impl FnMut(&mut Session, TransferId, Event),
     ) -> Result<Summary, Failure> {
-        let of = |error: sockless::Error| Failure::of(&error);
-        self.session.start(self.driver.now(), request).map_err(of)?;
         let mut end = None;
         let looped = sockless::run(
             self.session,
@@ -206,7 +230,7 @@ impl AtWork<'_> {
         );
         looped.map_err(driver_failed)?;
         let end = end.ok_or_else(|| Failure::new(52, "demo: the transfer has no end"))?;
-        end.map_err(of)
+        end.map_err(|error| Failure::of(&error))
     }
 
     /// Closes the kept connection properly: close_notify, FIN, close.
@@ -232,6 +256,19 @@ impl AtWork<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+/// The next piece of an upload, and its end behind the last one.
+fn feed(session: &mut Session, id: TransferId, pattern: &Pattern, sent: &mut u64, size: u64) {
+    let mut piece = session.pool().take(pattern.period());
+    let n = (size - *sent).min(pattern.period() as u64) as usize;
+    piece.extend_from_slice(&pattern.bytes()[..n]);
+    *sent += n as u64;
+    // Both fail only for a transfer that is over; its end says why.
+    let _ = session.send_body(id, piece);
+    if *sent == size {
+        let _ = session.finish_body(id);
     }
 }
 
