@@ -97,6 +97,12 @@ const HAS_TIMES: u8 = 4;
 /// The longest path.
 const MAX_PATH: usize = 64 * 1024;
 
+/// An item is taken whole, so the pipe has to be able to hold it; none is there yet.
+fn widen(pipe: &mut Pipe, len: usize) -> Option<Item> {
+    pipe.set_limit(pipe.limit().max(len));
+    None
+}
+
 /// The next item, and what is in it behind it; `None`: it is not there yet, or the end is.
 pub(crate) fn next(pipe: &mut Pipe, cx: &Cx<'_>) -> Result<Option<Item>, Fault> {
     if pipe.at_end() {
@@ -104,10 +110,9 @@ pub(crate) fn next(pipe: &mut Pipe, cx: &Cx<'_>) -> Result<Option<Item>, Fault> 
     }
     let early = || Err(wrong("it ends in the middle of an item".to_owned()));
     if pipe.len() < HEAD {
-        return if pipe.is_finished() {
-            early()
-        } else {
-            Ok(None)
+        return match pipe.is_finished() {
+            true => early(),
+            false => Ok(widen(pipe, HEAD)),
         };
     }
     pipe.join(HEAD, |n| cx.buf(n));
@@ -126,10 +131,9 @@ pub(crate) fn next(pipe: &mut Pipe, cx: &Cx<'_>) -> Result<Option<Item>, Fault> 
         times: (flags & HAS_TIMES != 0).then(|| (word(5), word(9))),
     };
     if pipe.len() < HEAD + len {
-        return if pipe.is_finished() {
-            early()
-        } else {
-            Ok(None)
+        return match pipe.is_finished() {
+            true => early(),
+            false => Ok(widen(pipe, HEAD + len)),
         };
     }
     pipe.consume(HEAD);
