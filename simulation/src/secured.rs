@@ -20,6 +20,8 @@ pub struct Secured<P> {
     inner: P,
     tls: Option<Connection<ServerSide, Tcp>>,
     plain: Wire,
+    /// From the network, not opened yet.
+    unread: Vec<u8>,
     finished: bool,
     /// The most room that there ever was: with enough of it, nothing short is written.
     widest: usize,
@@ -32,6 +34,7 @@ impl<P: Peer> Secured<P> {
             inner,
             tls: Connection::<ServerSide, Tcp>::new(Arc::clone(config)).ok(),
             plain: Wire::default(),
+            unread: Vec::new(),
             finished: false,
             widest: 0,
         }
@@ -44,12 +47,14 @@ impl<P: Peer> Peer for Secured<P> {
             wire.finish = true;
             return;
         };
-        let mut input = SliceInput::new(&mut wire.input);
+        // Part of a record is the server's to keep: a window may be smaller than a record.
+        self.unread.append(&mut wire.input);
+        let mut input = SliceInput::new(&mut self.unread);
         let opened = tls
             .read_tls(&mut input, &mut wire.output)
             .handle_all(&mut self.plain.input);
         let used = input.into_used();
-        wire.input.drain(..used);
+        self.unread.drain(..used);
         match opened {
             Ok(state) => self.plain.input_finished |= state.peer_has_closed(),
             Err(_) => {
