@@ -3,7 +3,7 @@
 //! A backend is driven from above and calls nobody: [`Backend::pump`] takes what has arrived and
 //! makes what is to be sent, [`Backend::next`] gives out what came of it, one [`Event`] at a time.
 //! It decides nothing. Which key to trust, which method to try next and when to say farewell are
-//! the layer's affairs ([`crate::login`], [`crate::filter`]), and the same for all libraries.
+//! the layer's affairs ([`crate::login`], [`crate::Ssh`]), and the same for all libraries.
 //!
 //! ```text
 //!   pump ... HostKey -> trust() -> authenticate(None) -> Denied { methods }
