@@ -188,7 +188,10 @@ impl Place {
             }
         }
         section.missing.dedup();
-        let rows: Vec<Row> = clients.into_iter().zip(found.into_iter().map(median)).collect();
+        let rows: Vec<Row> = clients
+            .into_iter()
+            .zip(found.into_iter().map(median))
+            .collect();
         for (client, took) in &rows {
             let values = vec![
                 took.map(|(cpu, _)| cpu),
@@ -202,7 +205,13 @@ impl Place {
     }
 
     /// The work, less a login.
-    fn once(&self, client: &str, task: Task, config: &str, port: u16) -> Result<(f64, f64), String> {
+    fn once(
+        &self,
+        client: &str,
+        task: Task,
+        config: &str,
+        port: u16,
+    ) -> Result<(f64, f64), String> {
         let config = self.client_config(config)?;
         let empty = self.command(client, task, true, &config, port);
         let full = self.command(client, task, false, &config, port);
@@ -246,20 +255,14 @@ impl Place {
         }
     }
 
-    fn openssh(
-        &self,
-        task: Task,
-        login: bool,
-        config: &Path,
-        port: u16,
-        file: &str,
-    ) -> Command {
+    fn openssh(&self, task: Task, login: bool, config: &Path, port: u16, file: &str) -> Command {
         let at = format!("{}@127.0.0.1", self.user);
         let port = port.to_string();
         let program = if task.is_scp() { "scp" } else { "sftp" };
         let mut command = Command::new(program);
         command.arg("-q").arg("-F").arg(config).args(["-P", &port]);
-        let batch = self.folder.join("batch");
+        // The login is prepared before the work has run.
+        let batch = self.folder.join(if login { "login" } else { "batch" });
         let words = match task {
             Task::Many if !login => format!("get -r {file} {}\n", self.file("got")),
             Task::Get | Task::FarGet | Task::Many => format!("get {file} /dev/null\n"),
