@@ -174,7 +174,7 @@ pub(crate) struct RequestArgs {
     /// Accepted: HTTP/1.1 is what is spoken
     #[arg(long = "http1.1")]
     pub(crate) http1_1: bool,
-    /// Take {} and [] in URLs as they are
+    /// Take {} and [] in URLs and -T as they are
     #[arg(short = 'g', long)]
     pub(crate) globoff: bool,
 }

@@ -1,11 +1,11 @@
-//! Several URLs in one: `{a,b}`, `[1-3]`, `[001-100:10]`, `[a-f]`.
+//! Several URLs, or files to upload, in one: `{a,b}`, `[1-3]`, `[001-100:10]`, `[a-f]`.
 
 use crate::report::{Failure, code};
 
 /// The most URLs that one pattern may stand for.
-const MAX_URLS: usize = 100_000;
+pub(crate) const MAX_URLS: usize = 100_000;
 
-/// A URL, and what each pattern in it stands for.
+/// A URL or file, and what each pattern in it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expanded {
     /// The URL.
@@ -102,7 +102,7 @@ fn bad(pattern: &str, why: &str) -> Failure {
     let pattern = sockless::masked(pattern);
     Failure::new(
         code::URL,
-        format!("url: {why} in {pattern:?}; use -g for a URL with brackets"),
+        format!("url: {why} in {pattern:?}; use -g for one with brackets"),
     )
 }
 

@@ -96,21 +96,16 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
     let memory: Option<Arc<[u8]>> = (has_data && !args.request.get).then(|| data.as_slice().into());
     let mut jobs = Vec::new();
     for (number, pattern) in args.order.urls.iter().enumerate() {
-        let upload = args.request.upload_file.get(number);
-        for expanded in glob::expand(pattern, !args.request.globoff)? {
+        let expanded = glob::expand(pattern, !args.request.globoff)?;
+        for (payload, expanded) in pairs(payloads(&args, number, &memory)?, &expanded)? {
             let mut url = with_scheme(&expanded.url);
             if args.request.get && has_data {
                 url = with_query(&url, &String::from_utf8_lossy(&data));
             }
-            let payload = match (upload, &memory) {
-                (Some(file), _) => Payload::File(file.clone()),
-                (None, Some(bytes)) => Payload::Memory(Arc::clone(bytes)),
-                (None, None) => Payload::Nothing,
-            };
             if let Payload::File(file) = &payload {
                 url = with_file_name(&url, file);
             }
-            let place = place(&args, number, &expanded, &url)?;
+            let place = place(&args, number, expanded, &url)?;
             let method = method(&args, &payload);
             let number = jobs.len();
             jobs.push(Job {
@@ -128,6 +123,40 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
         return Err(Failure::usage("no URL; try sockless --help"));
     }
     Ok(jobs)
+}
+
+/// What goes to the URL of that number; more than one if `-T` is a pattern.
+fn payloads(
+    args: &Args,
+    number: usize,
+    memory: &Option<Arc<[u8]>>,
+) -> Result<Vec<Payload>, Failure> {
+    Ok(match (args.request.upload_file.get(number), memory) {
+        (Some(file), _) => {
+            let Some(pattern) = file.to_str() else {
+                return Ok(vec![Payload::File(file.clone())]);
+            };
+            let files = glob::expand(pattern, !args.request.globoff)?;
+            let file = |one: Expanded| Payload::File(one.url.into());
+            files.into_iter().map(file).collect()
+        }
+        (None, Some(bytes)) => vec![Payload::Memory(Arc::clone(bytes))],
+        (None, None) => vec![Payload::Nothing],
+    })
+}
+
+/// Each payload to each URL, as many as a pattern may stand for.
+fn pairs(
+    payloads: Vec<Payload>,
+    urls: &[Expanded],
+) -> Result<impl Iterator<Item = (Payload, &Expanded)>, Failure> {
+    let most = glob::MAX_URLS;
+    if payloads.len().saturating_mul(urls.len()) > most {
+        let what = format!("the patterns of -T and of its URL make more than {most} uploads");
+        return Err(Failure::usage(what));
+    }
+    let to_each = |payload: Payload| urls.iter().map(move |url| (payload.clone(), url));
+    Ok(payloads.into_iter().flat_map(to_each))
 }
 
 /// The file with logins, if one is wanted. Only a file that was named has to be there.

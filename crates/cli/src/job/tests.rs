@@ -49,6 +49,18 @@ fn outputs_meet_their_urls_in_order() {
 }
 
 #[test]
+fn patterns_of_uploads_go_to_each_url() {
+    let all = job("-T d/{a,b} sftp://h/[1-2]/ -T {c} sftp://h/x").expect("jobs");
+    let urls: Vec<_> = all.iter().map(|job| &*job.url).collect();
+    let wanted = ["1/a", "2/a", "1/b", "2/b", "x"].map(|path| format!("sftp://h/{path}"));
+    assert_eq!(urls, wanted);
+    let brackets = job("-g -T {a} h/").expect("jobs");
+    assert_eq!(brackets[0].url, "http://h/%7Ba%7D");
+    assert_eq!(job("-T {a h/").expect_err("a pattern").code, 3);
+    assert_eq!(job("-T f[1-9999] h/[1-99]").expect_err("bounded").code, 2);
+}
+
+#[test]
 fn sizes_have_suffixes() {
     assert_eq!(size("2k").ok(), Some(2048));
     assert!(size("x").is_err() && size("").is_err());
