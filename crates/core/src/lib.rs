@@ -10,6 +10,7 @@
 
 mod ask;
 mod buf;
+mod by_id;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod driver;
@@ -31,6 +32,7 @@ mod timers;
 
 pub use ask::{Answer, Ask, Asks, PeerKey, Prompt, Prompts, Question, QuestionId};
 pub use buf::{Buf, Memory, Pool, PoolStats};
+pub use by_id::{ById, IdHasher};
 pub use driver::{AsyncDriver, Driver};
 pub use engine::{Engine, Options, Output, Stats};
 pub use entry::{Attributes, Entry, EntryKind, Exit, FileSystem};

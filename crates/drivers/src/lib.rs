@@ -41,7 +41,6 @@ mod blocking;
     feature = "compio",
     all(unix, any(feature = "uring", feature = "tokio"))
 ))]
-mod by_id;
 #[cfg(feature = "compio")]
 mod compio;
 #[cfg(any(

@@ -31,7 +31,6 @@
 #[cfg(feature = "http")]
 mod auth;
 #[cfg(feature = "http")]
-mod by_id;
 #[cfg(feature = "http")]
 mod chain;
 #[cfg(feature = "http")]

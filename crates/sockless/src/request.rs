@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use sockless_core::{Culprit, Error, Fault, Options, Reason, Timeouts};
 use sockless_http::Http1Config;
 use url::Url;
@@ -396,27 +397,19 @@ pub(crate) fn check_scheme(url: &Url) -> Result<(), Error> {
 
 /// Undoes percent encoding, as credentials in URLs want it.
 pub(crate) fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|two| core::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_decoded() {
+        for (text, wanted) in [("a%40b", "a@b"), ("%+f%2", "%+f%2"), ("%C3%A9", "é")] {
+            assert_eq!(decoded(text), wanted);
+        }
+    }
 
     #[test]
     fn messages_show_no_password() {

@@ -6,6 +6,7 @@ mod tree;
 use std::path::Path;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use sockless::core::Exchange;
 use sockless::ssh::scp::{ScpGet, ScpPut};
 use sockless::ssh::sftp::{Command, Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
@@ -47,14 +48,14 @@ impl Remote {
         let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| bad("it has no host"))?;
-        let path = decoded(url.path());
+        let path: Vec<u8> = percent_decode_str(url.path()).collect();
         let path = match path.strip_prefix(b"/~") {
             Some(b"" | b"/") => b".".to_vec(),
             Some(rest) if rest.starts_with(b"/") => rest[1..].to_vec(),
             _ if path.is_empty() => b"/".to_vec(),
             _ => path,
         };
-        let text_of = |text: &str| String::from_utf8_lossy(&decoded(text)).into_owned();
+        let text_of = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         Ok(Self {
             is_scp: url.scheme() == "scp",
             host: text_of(host.trim_matches(['[', ']'])),
@@ -70,25 +71,6 @@ impl Remote {
     fn is_folder(&self) -> bool {
         self.path.ends_with(b"/") || self.path == b"."
     }
-}
-
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|two| core::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    bytes
 }
 
 /// An attempt at a job.

@@ -5,10 +5,9 @@ use std::task::{Wake, Waker};
 
 use compio_driver::op::{Connect, Recv, SendVectored};
 use compio_driver::{Key, OpCode, Proactor};
-use sockless_core::{ConnId, Op};
+use sockless_core::{ById, ConnId, Op};
 
 use super::buffers::{Fd, Pieces, Room};
-use crate::by_id::ById;
 
 /// One operation on its way. Its buffers are in the request.
 pub(super) struct Flight {
@@ -36,7 +35,7 @@ pub(super) struct Flights {
     bells: Vec<Waker>,
     landed: Arc<Landed>,
     /// How many flights each connection has.
-    busy: ById<usize>,
+    busy: ById<u64, usize>,
 }
 
 /// Slots whose flights have landed.

@@ -26,9 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use compio_driver::{DriverType, Proactor};
-use sockless_core::{Completion, ConnId, Driver, Op, OpId, OpKind, Pool, cancelled};
+use sockless_core::{ById, Completion, ConnId, Driver, Op, OpId, OpKind, Pool, cancelled};
 
-use crate::by_id::ById;
 use crate::resolver::{self, Resolver};
 use crate::sockets::Sockets;
 use crate::{DriverConfig, Wakeable, Waker, socket};
@@ -55,7 +54,7 @@ pub struct Compio {
     outbox: VecDeque<Op>,
     /// Names that are being looked up, and connections whose end waits for their flights.
     rest: Vec<Op>,
-    places: ById<Place>,
+    places: ById<u64, Place>,
     ready: Vec<Completion>,
     resolver: Resolver,
     news: Arc<News>,

@@ -27,12 +27,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sockless_core::{AsyncDriver, Completion, ConnId, Op, OpId, OpKind, cancelled};
+use sockless_core::{AsyncDriver, ById, Completion, ConnId, Op, OpId, OpKind, cancelled};
 use tokio::runtime::Handle;
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::by_id::ById;
 use crate::plain::{Plain, Progress, Wait};
 use crate::resolver::{self, Resolver};
 use crate::{DriverConfig, Waker, socket};
@@ -66,7 +65,7 @@ pub struct Tokio {
     /// What waits for nothing that could be watched.
     rest: Vec<Op>,
     /// Where the operations that have not come back are.
-    places: ById<Place>,
+    places: ById<u64, Place>,
     /// Queues to look at in the next round.
     tokens: VecDeque<Token>,
     ready: Vec<Completion>,

@@ -2,9 +2,8 @@
 
 use core::mem;
 
-use sockless_core::{ConnId, MAX_SEND_BUFS, Op, OpId};
+use sockless_core::{ById, ConnId, MAX_SEND_BUFS, Op, OpId};
 
-use crate::by_id::ById;
 use crate::socket::Address;
 
 /// Names a flight in the ring's `user_data`: a slot and the generation of its use, so
@@ -93,7 +92,7 @@ impl core::fmt::Debug for ScratchSpace {
 pub(super) struct Flights {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_id: ById<Key>,
+    by_id: ById<u64, Key>,
     spare: Vec<Scratch>,
     /// Flights whose stage is `Kernel` or `Poll`.
     in_kernel: usize,

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sockless_core::{
-    Culprit, Errand, Error, Event, Exchange, Fault, Inquiry, Kdc, Key, Need, Options, Plain,
+    ById, Culprit, Errand, Error, Event, Exchange, Fault, Inquiry, Kdc, Key, Need, Options, Plain,
     Reason, Route, Target, TransferId,
 };
 use sockless_kerberos::{Act, Asking, KdcExchange, LARGEST_MESSAGE, Via, proxied, unproxied};
 
 use super::Session;
-use crate::by_id::ById;
 use crate::parties::Wanted;
 use crate::{Body, Request, TunnelTo};
 
@@ -28,7 +27,7 @@ pub(super) struct Errands {
     /// Provider and name of each: equal ones are one.
     names: HashMap<(Arc<str>, Arc<str>), u64>,
     /// Which errand, and which of its attempts, a transfer is for.
-    attempts: ById<Attempt>,
+    attempts: ById<TransferId, Attempt>,
     /// Those that have something to do.
     ready: VecDeque<u64>,
     alarms: BTreeSet<(Instant, u64)>,

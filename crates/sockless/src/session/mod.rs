@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Answer, Buf, Engine, Error, Event, Head, Op, Output, Pool, QuestionId, Route, Stats, TransferId,
+    Answer, Buf, ById, Engine, Error, Event, Head, Op, Output, Pool, QuestionId, Route, Stats,
+    TransferId,
 };
 
-use crate::by_id::ById;
 use crate::chain::{self, Surroundings};
 use crate::config::Config;
 use crate::parties::{Parties, Sides};
@@ -44,14 +44,14 @@ pub struct Session {
     engine: Engine,
     config: Config,
     /// By the engine's id of the current hop.
-    jobs: ById<Box<Job>>,
+    jobs: ById<TransferId, Box<Job>>,
     /// The current hop of a transfer that was redirected.
-    hops: ById<TransferId>,
+    hops: ById<TransferId, TransferId>,
     /// What carries layers' questions to parties that can be reached, e.g. an agent.
     relays: Relays,
     /// Byte streams and what is on SSH servers, which are no jobs, with the id that the
     /// application knows, if it is another.
-    streams: ById<Option<TransferId>>,
+    streams: ById<TransferId, Option<TransferId>>,
     /// The last routes, for the next request to the same place.
     routes: HashMap<OwnedWay, Arc<Route>>,
     /// The one that was used last: most requests go where the one before went.

@@ -1,14 +1,23 @@
-//! Tables keyed by operations' ids.
+//! Maps by ids that the engine has made, without a hash that withstands chosen keys: nobody outside
+//! chooses these.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
-/// A table by [`OpId::as_u64`](sockless_core::OpId::as_u64).
-pub(crate) type ById<V> = HashMap<u64, V, BuildHasherDefault<IdHasher>>;
+/// A map by [`TransferId`](crate::TransferId), [`OpId::as_u64`](crate::OpId::as_u64) or the like.
+///
+/// ```
+/// use sockless_core::ById;
+///
+/// let mut places = ById::<u64, &str>::default();
+/// places.insert(7, "here");
+/// assert_eq!(places.get(&7), Some(&"here"));
+/// ```
+pub type ById<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
-/// For keys that are unique small numbers of our own engine's making: one multiplication.
+/// One multiplication: an id is a slot and its generation, unique in its engine.
 #[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
