@@ -201,6 +201,25 @@ fn steady_receiving_allocates_nothing() {
 }
 
 #[test]
+fn buffers_are_made_when_they_are_wanted() {
+    let pool = Pool::default();
+    let config = UringConfig::default().pool(pool.clone());
+    let mut driver = Uring::with_config(config).expect("io_uring is permitted");
+    assert_eq!(pool.stats().allocated, 0);
+    let mut peers = Vec::new();
+    for n in 0..3 {
+        let conn = ConnId::from_u64(n);
+        peers.push(connect(&mut driver, conn));
+        submit(&mut driver, conn, n, OpKind::Recv { buf: None, min: 1 });
+        let past = driver.now();
+        driver
+            .wait(Some(past), &mut Vec::new())
+            .expect("a working driver");
+        assert_eq!(pool.stats().allocated, n + 1);
+    }
+}
+
+#[test]
 fn where_io_uring_is_forbidden_the_error_says_so() {
     let error = thread::spawn(|| {
         forbid_io_uring(libc::EPERM);

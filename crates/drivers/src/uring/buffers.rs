@@ -16,9 +16,12 @@ pub(super) const GROUP: u16 = 0;
 const MAX_BUFFERS: u16 = 1 << 15;
 
 /// Buffers that the kernel may write to at any time, and the ring that tells it where
-/// they are. A used buffer is swapped for a fresh one of the pool, so nothing is copied.
+/// they are. A used buffer is swapped for a fresh one of the pool, so nothing is copied. They
+/// are made as receives want them: a program that makes one transfer needs no more than two.
 pub(super) struct BufferRing {
     entries: Entries,
+    /// Receives in the kernel that will pick one.
+    wanted: usize,
     /// By buffer id. The kernel may write to their spare room, so nothing else touches it.
     bufs: Vec<Buf>,
     tail: u16,
@@ -27,7 +30,7 @@ pub(super) struct BufferRing {
 }
 
 impl BufferRing {
-    /// Registers `count` buffers (rounded up to a power of two) of `size` bytes each.
+    /// Registers a ring for `count` buffers (rounded up to a power of two) of `size` bytes each.
     ///
     /// # Errors
     /// As from the kernel; `EINVAL` before Linux 5.19.
@@ -46,23 +49,35 @@ impl BufferRing {
             ring.submitter()
                 .register_buf_ring_with_flags(address, count, GROUP, 0)
         }?;
-        let mut buffers = Self {
+        Ok(Self {
             entries,
-            bufs: Vec::with_capacity(usize::from(count)),
+            wanted: 0,
+            bufs: Vec::new(),
             tail: 0,
             pool,
             size,
-        };
-        for id in 0..count {
-            buffers.bufs.push(buffers.pool.take(size));
-            buffers.provide(id);
-        }
-        Ok(buffers)
+        })
     }
 
     /// How many buffers there are.
     pub(super) fn count(&self) -> usize {
         self.bufs.len()
+    }
+
+    /// A receive that will pick a buffer is about to be submitted: there is one for it, or as
+    /// many as there may be.
+    pub(super) fn want(&mut self) {
+        self.wanted += 1;
+        let count = self.bufs.len();
+        if count < self.wanted.min(self.entries.count) {
+            self.bufs.push(self.pool.take(self.size));
+            self.provide(count as u16);
+        }
+    }
+
+    /// Such a receive has come back.
+    pub(super) fn done(&mut self) {
+        self.wanted = self.wanted.saturating_sub(1);
     }
 
     /// Takes the buffer that the kernel has filled, and provides a fresh one in its place.

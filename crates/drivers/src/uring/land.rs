@@ -57,6 +57,9 @@ impl Uring {
         result: io::Result<usize>,
         picked: Option<Buf>,
     ) {
+        if let (true, Some(buffers)) = (is_bufferless(&op), &mut self.buffers) {
+            buffers.done();
+        }
         let code = result.as_ref().err().and_then(io::Error::raw_os_error);
         let moves_bytes = matches!(op.kind, OpKind::Recv { .. } | OpKind::Send { .. });
         match code {

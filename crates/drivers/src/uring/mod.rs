@@ -69,8 +69,9 @@ impl UringConfig {
         self
     }
 
-    /// Buffers provided to the kernel for receives without one. Default 128, rounded up
-    /// to a power of two, at most 32,768; 0: none, such receives are polled.
+    /// Buffers provided to the kernel for receives without one, at most; made when they are
+    /// wanted. Default 128, rounded up to a power of two, at most 32,768; 0: none, such
+    /// receives are polled.
     ///
     /// It bounds how many such receives complete in one system call, not how many wait.
     #[must_use]

@@ -151,14 +151,15 @@ impl Uring {
         let socket = self.sockets.socket(conn)?;
         socket.want(min.min(self.recv_buffer_size));
         let fd = types::Fd(socket.raw_fd());
-        if self.buffers.is_none() {
+        let Some(buffers) = &mut self.buffers else {
             let entry = opcode::PollAdd::new(fd, libc::POLLIN as u32).build();
             return Ok(Started::Entry {
                 entry,
                 stage: Stage::Poll,
                 scratch: None,
             });
-        }
+        };
+        buffers.want();
         // Length 0: as much as the picked buffer holds.
         let recv = opcode::Recv::new(fd, core::ptr::null_mut(), 0)
             .ioprio(POLL_FIRST)
