@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use sockless::drivers::Blocking;
-use sockless::kerberos::{Config as Setup, Credentials, Delegation, Realms};
+use sockless::kerberos::{Backend, Config as Setup, Credentials, Delegation, Realms};
 use sockless::{Auth, Reason};
 use sockless_tests::servers::{PASSWORD, REALM, USER};
 
-use crate::{World, config, get, login, provider, realms, servers};
+use crate::world::seed;
+use crate::{BACKEND, World, config, get, login, provider, realms, servers};
 
 /// The bytes of the cache that `kinit` makes.
 fn kinit(principal: &str) -> Vec<u8> {
@@ -76,6 +77,14 @@ fn a_cache_of_another_user_or_a_damaged_one_is_refused() {
     assert!(fault.what.contains("damaged"), "{}", fault.what);
 }
 
+/// Keys of RFC 8009, which no KDC makes unless it is told to.
+#[test]
+fn keys_with_sha2_log_in() {
+    let credentials = Credentials::password("sha2", PASSWORD, &realms());
+    let user = fetched_with(credentials, realms());
+    assert_eq!(user, format!("sha2@{REALM}"));
+}
+
 /// Tickets of 20 seconds are used, and got anew when they are nearly over.
 #[test]
 fn tickets_that_end_soon_are_got_anew() {
@@ -112,12 +121,23 @@ fn expired_tickets_are_told_from_none() {
     );
 }
 
+/// MIT's library would block, and so it is said which one does not.
 #[test]
-fn delegation_is_refused_when_it_is_set_up() {
+fn delegation_is_a_backends_from_the_beginning() {
     for delegation in [Delegation::Policy, Delegation::Always] {
         let credentials = Credentials::password(USER, PASSWORD, &realms()).expect("a name");
         let setup = Setup::new(credentials, realms()).delegation(delegation);
-        let fault = setup.build().expect_err("it would block");
-        assert_eq!(fault.reason, Reason::Unsupported);
+        match (BACKEND, setup.backend(BACKEND).random(seed()).build()) {
+            (Backend::Rust, built) => drop(built.expect("it delegates")),
+            (_, built) => {
+                let fault = built.expect_err("it would block");
+                assert_eq!(fault.reason, Reason::Unsupported);
+                assert!(
+                    fault
+                        .remedy
+                        .is_some_and(|text| text.contains("backend rust"))
+                );
+            }
+        }
     }
 }
