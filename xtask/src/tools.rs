@@ -33,6 +33,7 @@ const PACKAGES: &[(&str, &str)] = &[
         "libapache2-mod-auth-gssapi",
         "/usr/lib/apache2/modules/mod_auth_gssapi.so",
     ),
+    ("dnsmasq-base", "dnsmasq"),
     // Dante with GSSAPI is built from Debian's source.
     ("dpkg-dev", "dpkg-source"),
     ("make", "make"),

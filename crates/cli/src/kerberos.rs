@@ -215,7 +215,28 @@ fn realms(options: &KerberosArgs, environment: Environment<'_>) -> Result<Realms
         }
         realms = realms.kdc(&realm, place).map_err(failure)?;
     }
+    let said = options.kdc_dns.iter().cloned();
+    let servers: Vec<String> = match options.kdc_dns.is_empty() {
+        true => system_name_servers(),
+        false => said.collect(),
+    };
+    for server in servers {
+        realms = realms.name_server(&server).map_err(failure)?;
+    }
     Ok(realms)
+}
+
+/// The addresses in the system's `resolv.conf`; those that cannot be used are left out, as
+/// resolvers do.
+fn system_name_servers() -> Vec<String> {
+    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let address = |line: &str| {
+        let address = line.strip_prefix("nameserver")?.trim();
+        // A link-local one may have an interface behind it, which no operation has room for.
+        address.parse::<std::net::IpAddr>().ok()?;
+        Some(address.to_owned())
+    };
+    text.lines().filter_map(address).collect()
 }
 
 /// A configuration file, and what it includes in its place.

@@ -47,5 +47,5 @@ pub use op::{
 pub use pipe::Pipe;
 pub use raw::Raw;
 pub use route::{Key, LayerKey, Plain, Recipe, Route, Target};
-pub use security::{Errand, Inquiry, Kdc, Need, SecurityContext, SecurityProvider, Step};
+pub use security::{Errand, Inquiry, Kdc, Need, Protocol, SecurityContext, SecurityProvider, Step};
 pub use stack::{Driven, Pumped, Stack};

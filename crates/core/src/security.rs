@@ -128,10 +128,12 @@ pub enum Need {
     Nothing,
 }
 
-/// A question to the KDCs of one realm.
+/// A question to the KDCs of one realm, or about them.
 pub struct Inquiry {
     /// The realm, for messages.
     pub realm: Arc<str>,
+    /// What the message is written in.
+    pub protocol: Protocol,
     /// The message, without any framing.
     pub message: Zeroizing<Vec<u8>>,
     /// Whom to ask, in order of preference.
@@ -146,6 +148,16 @@ impl core::fmt::Debug for Inquiry {
         let Self { realm, message, .. } = self;
         write!(f, "Inquiry({} bytes to {realm})", message.len())
     }
+}
+
+/// What is spoken with those that an [`Inquiry`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Kerberos (RFC 4120), with KDCs. On a stream each message has its length in four bytes in front.
+    Kerberos,
+    /// DNS (RFC 1035), with name servers that may know where KDCs are; the length has two bytes.
+    Dns,
 }
 
 /// Where a key distribution center is reached.

@@ -1,5 +1,7 @@
 //! As much of DER (X.690) as it takes to look into Kerberos' errors and a KDC proxy's frames.
 
+use crate::kdc::Verdict;
+
 /// [APPLICATION n], constructed: what Kerberos' messages begin with (RFC 4120 section 5.10).
 const AS_REQ: u8 = 0x60 | 10;
 const AS_REP: u8 = 0x60 | 11;
@@ -64,8 +66,19 @@ pub(crate) fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What an answer to that request comes to.
+pub(crate) fn verdict(request: &[u8], answer: &[u8]) -> Verdict {
+    match error_code(answer) {
+        _ if !is_answer_to(request, answer) => Verdict::Wrong,
+        // KRB_ERR_RESPONSE_TOO_BIG and KDC_ERR_SVC_UNAVAILABLE.
+        Some(52) => Verdict::TooLarge,
+        Some(29) => Verdict::Unavailable,
+        _ => Verdict::Answer,
+    }
+}
+
 /// Whether it has the form of an answer to that request: its tag, and all of its length.
-pub(crate) fn is_answer_to(request: &[u8], answer: &[u8]) -> bool {
+fn is_answer_to(request: &[u8], answer: &[u8]) -> bool {
     let Some((tag, _, [])) = element(answer) else {
         return false;
     };
@@ -74,18 +87,6 @@ pub(crate) fn is_answer_to(request: &[u8], answer: &[u8]) -> bool {
         Some(&TGS_REQ) => matches!(tag, TGS_REP | ERROR),
         _ => matches!(tag, AS_REP | TGS_REP | ERROR),
     }
-}
-
-/// Whether it is the error that says that the answer is too large for a datagram
-/// (KRB_ERR_RESPONSE_TOO_BIG).
-pub(crate) fn wants_stream(answer: &[u8]) -> bool {
-    error_code(answer) == Some(52)
-}
-
-/// Whether it is the error that says that this KDC cannot answer now, and another one may
-/// (KDC_ERR_SVC_UNAVAILABLE).
-pub(crate) fn is_unavailable(answer: &[u8]) -> bool {
-    error_code(answer) == Some(29)
 }
 
 /// `error-code[6]` of KRB-ERROR (RFC 4120 section 5.9.1).
@@ -124,8 +125,11 @@ mod tests {
 
     #[test]
     fn errors_are_told_by_their_code() {
-        assert!(wants_stream(&error(52)) && !wants_stream(&error(29)));
-        assert!(is_unavailable(&error(29)) && !is_unavailable(b"\x7e\x00"));
+        let login = wrap(AS_REQ, b"x");
+        assert_eq!(verdict(&login, &error(52)), Verdict::TooLarge);
+        assert_eq!(verdict(&login, &error(29)), Verdict::Unavailable);
+        assert_eq!(verdict(&login, &error(6)), Verdict::Answer);
+        assert_eq!(verdict(&login, b"\x7e\x00"), Verdict::Answer);
     }
 
     #[test]

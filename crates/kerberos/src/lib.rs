@@ -35,8 +35,10 @@ mod ccache;
 mod code;
 mod credentials;
 mod der;
+mod fetching;
 mod kdc;
 mod keytab;
+mod lookup;
 #[cfg(feature = "gssapi")]
 mod mit;
 mod principal;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use sockless_core::{
-    Culprit, Errand, Fault, Inquiry, Need, Reason, SecurityContext, SecurityProvider,
-};
+use sockless_core::{Culprit, Errand, Fault, Reason, SecurityContext, SecurityProvider};
 use zeroize::Zeroizing;
 
 use crate::ccache::Stored;
+use crate::fetching::{Fetching, Kind};
+use crate::lookup::Found;
 use crate::{Credentials, Principal, Realms};
 
 /// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks
@@ -20,11 +20,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// How long a failure is told again without asking anybody.
 const FAILURE: Duration = Duration::from_secs(5);
 
-/// Questions in one errand: referrals lead on, but not for ever.
-const QUESTIONS: usize = 32;
-
 /// Services whose tickets, or failures, are remembered.
-const SERVICES: usize = 4096;
+pub(crate) const SERVICES: usize = 4096;
 
 /// Who makes the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +153,7 @@ impl Config {
             login,
             logins: 0,
             tickets,
+            found: Found::default(),
             failures: BTreeMap::new(),
         };
         Ok(Arc::new_cyclic(|itself: &std::sync::Weak<Kerberos>| {
@@ -231,7 +229,7 @@ impl Validity {
 
     /// That long from a time on. For a ticket that has just come that is our own time: the
     /// KDC's clock may differ.
-    fn from(begins: SystemTime, lifetime: Duration) -> Self {
+    pub(crate) fn from(begins: SystemTime, lifetime: Duration) -> Self {
         Self {
             ends: begins + lifetime,
             margin: MARGIN.min(lifetime / 4),
@@ -299,23 +297,25 @@ pub struct Kerberos {
     state: Arc<Mutex<State>>,
 }
 
-struct State {
-    realms: Realms,
-    client: Principal,
-    library: Box<dyn Library>,
+pub(crate) struct State {
+    pub(crate) realms: Realms,
+    pub(crate) client: Principal,
+    pub(crate) library: Box<dyn Library>,
     /// That of the ticket to get tickets with; none: there is none yet.
-    login: Option<Validity>,
+    pub(crate) login: Option<Validity>,
     /// Logins so far: a ticket that was fetched by an earlier one is not where contexts look.
-    logins: u64,
+    pub(crate) logins: u64,
     /// By `service/host`.
-    tickets: BTreeMap<String, Ticket>,
+    pub(crate) tickets: BTreeMap<String, Ticket>,
+    /// KDCs that name servers have told.
+    pub(crate) found: Found,
     /// What went wrong last, by errand.
-    failures: BTreeMap<Arc<str>, (SystemTime, Failure)>,
+    pub(crate) failures: BTreeMap<Arc<str>, (SystemTime, Failure)>,
 }
 
 /// A fault, to be told more than once.
 #[derive(Clone)]
-struct Failure {
+pub(crate) struct Failure {
     culprit: Culprit,
     reason: Reason,
     what: String,
@@ -392,6 +392,7 @@ impl SecurityProvider for Kerberos {
             Ok((conversation, kind)) => Ok(Some(Box::new(Fetching {
                 state: Arc::clone(&self.state),
                 conversation,
+                lookup: None,
                 name,
                 kind,
                 logins: state.logins,
@@ -428,7 +429,7 @@ impl State {
     }
 
     /// Remembers a failure, and gives it back.
-    fn fail(&mut self, name: Arc<str>, fault: Fault, wall: SystemTime) -> Fault {
+    pub(crate) fn fail(&mut self, name: Arc<str>, fault: Fault, wall: SystemTime) -> Fault {
         if self.failures.len() >= SERVICES {
             self.failures.clear();
         }
@@ -475,86 +476,6 @@ impl fmt::Debug for Kerberos {
     }
 }
 
-/// A conversation, until it has brought its ticket.
-struct Fetching {
-    state: Arc<Mutex<State>>,
-    conversation: Box<dyn Conversation>,
-    name: Arc<str>,
-    kind: Kind,
-    /// Logins when it began.
-    logins: u64,
-    questions: usize,
-}
-
-enum Kind {
-    Login,
-    /// The ticket, by `service/host`.
-    Ticket(String),
-}
-
-impl Errand for Fetching {
-    fn step(
-        &mut self,
-        answer: Option<Result<&[u8], Fault>>,
-        wall: SystemTime,
-    ) -> Result<Need, Fault> {
-        let turn = match answer {
-            None => self.conversation.step(&[], wall),
-            Some(Ok(answer)) => self.conversation.step(answer, wall),
-            Some(Err(fault)) => Err(fault),
-        };
-        let mut state = lock(&self.state);
-        let need = turn.and_then(|turn| match turn {
-            Turn::Done {
-                service,
-                lifetime,
-                stored,
-            } => {
-                state.failures.remove(&self.name);
-                let validity = Validity::from(wall, lifetime);
-                match &self.kind {
-                    Kind::Login => {
-                        state.login = Some(validity);
-                        state.logins += 1;
-                        // They are where the login before was.
-                        state.tickets.clear();
-                    }
-                    // Whoever waits for it sees that it is lacking, and has it fetched again.
-                    Kind::Ticket(_) if self.logins != state.logins => {}
-                    Kind::Ticket(key) => {
-                        let ticket = Ticket {
-                            service,
-                            validity,
-                            stored,
-                        };
-                        if state.tickets.len() >= SERVICES {
-                            state.tickets.clear();
-                        }
-                        state.tickets.insert(key.clone(), ticket);
-                    }
-                }
-                Ok(Need::Nothing)
-            }
-            Turn::Ask { .. } if self.questions == QUESTIONS => {
-                let what = format!("the KDCs have led on {QUESTIONS} times without a ticket");
-                Err(Fault::new(Culprit::Limit, Reason::Authentication, what))
-            }
-            Turn::Ask {
-                realm,
-                message,
-                stream,
-            } => Ok(Need::Ask(Inquiry {
-                kdcs: state.realms.kdcs(&realm)?,
-                realm: realm.into(),
-                message,
-                stream,
-            })),
-        });
-        self.questions += 1;
-        need.map_err(|fault| state.fail(Arc::clone(&self.name), fault, wall))
-    }
-}
-
 impl Failure {
     fn of(fault: &Fault) -> Self {
         Self {
@@ -578,6 +499,6 @@ pub(crate) fn key(service: &str, host: &str) -> String {
 }
 
 /// A panic elsewhere leaves nothing half done in it.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+pub(crate) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

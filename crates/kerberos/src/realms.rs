@@ -12,8 +12,11 @@ const LARGEST: usize = 1024 * 1024;
 /// KDCs that are asked for one realm.
 const KDCS: usize = 16;
 
-/// What clients know about realms. Nothing is looked up: KDCs that only DNS knows (SRV records)
-/// have to be named.
+/// Name servers that are asked.
+const NAME_SERVERS: usize = 4;
+
+/// What clients know about realms. KDCs that only DNS knows (SRV records) are looked up at the
+/// [name servers](Realms::name_server) that are given; there are none by default.
 ///
 /// ```
 /// use sockless_kerberos::Realms;
@@ -35,6 +38,9 @@ pub struct Realms {
     /// Hosts, and domains with a dot in front.
     domains: Vec<(String, String)>,
     stream_only: bool,
+    name_servers: Vec<Kdc>,
+    /// The text says that DNS is not to be asked.
+    no_lookups: bool,
 }
 
 impl Realms {
@@ -44,7 +50,7 @@ impl Realms {
     }
 
     /// From the text of a `krb5.conf`: `default_realm`, `udp_preference_limit` (1: streams
-    /// only), each realm's `kdc`, and `domain_realm`. Includes are not followed.
+    /// only), `dns_lookup_kdc`, each realm's `kdc`, and `domain_realm`. Includes are not followed.
     ///
     /// # Errors
     /// It is no such text, with the line at fault.
@@ -102,8 +108,12 @@ impl Realms {
                 self.default.get_or_insert_with(|| value.to_owned());
             }
             ("libdefaults", [], "udp_preference_limit") => self.stream_only = value == "1",
+            ("libdefaults", [], "dns_lookup_kdc") => {
+                let no = ["false", "f", "no", "n", "0", "off", "nil"];
+                self.no_lookups = no.contains(&value.to_ascii_lowercase().as_str());
+            }
             ("realms", [realm], "kdc") => {
-                let kdc = kdc(value).ok_or("this is no KDC")?;
+                let kdc = kdc(value, 88).ok_or("this is no KDC")?;
                 let kdcs = self.kdcs.entry(realm.clone()).or_default();
                 if kdcs.len() < KDCS {
                     kdcs.push(kdc);
@@ -131,13 +141,41 @@ impl Realms {
     /// # Errors
     /// It is none.
     pub fn kdc(mut self, realm: &str, place: &str) -> Result<Self, Fault> {
-        let kdc = kdc(place).ok_or_else(|| {
+        let kdc = kdc(place, 88).ok_or_else(|| {
             let what = format!("{place:?} is no KDC");
             Fault::new(Culprit::Misuse, Reason::BadRequest, what)
                 .remedy("write it as host, host:port, tcp/host:port or https://host/KdcProxy")
         })?;
         self.kdcs.entry(realm.to_owned()).or_default().push(kdc);
         Ok(self)
+    }
+
+    /// Adds a name server, `address` or `address:port`, that is asked for the KDCs of realms that
+    /// have none here: by datagrams, streams where they will not do, and the proxies to KDCs. At
+    /// most four are; not at all if the text says `dns_lookup_kdc = false`.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn name_server(mut self, place: &str) -> Result<Self, Fault> {
+        match kdc(place, 53) {
+            Some(server) if !matches!(server, Kdc::Proxy(_)) => {
+                if self.name_servers.len() < NAME_SERVERS {
+                    self.name_servers.push(server);
+                }
+                Ok(self)
+            }
+            _ => {
+                let what = format!("{place:?} is no name server");
+                Err(Fault::new(Culprit::Misuse, Reason::BadRequest, what)
+                    .remedy("write it as address, address:port or [address]:port"))
+            }
+        }
+    }
+
+    /// Whom to ask where KDCs are; `None`: nobody.
+    pub(crate) fn name_servers(&self) -> Option<Arc<[Kdc]>> {
+        let asked = !self.no_lookups && !self.name_servers.is_empty();
+        asked.then(|| self.name_servers.as_slice().into())
     }
 
     /// Forgets the KDCs of a realm.
@@ -187,7 +225,7 @@ impl Realms {
         let Some(kdcs) = self.kdcs.get(realm).filter(|kdcs| !kdcs.is_empty()) else {
             let what = format!("no KDC is known for the realm {realm}");
             return Err(Fault::new(Culprit::Misuse, Reason::Resolve, what).remedy(
-                "name one, e.g. in krb5.conf under [realms]; they are not looked up in DNS",
+                "name one, e.g. in krb5.conf under [realms], or a name server that knows them",
             ));
         };
         let streamed = kdcs.iter().map(|kdc| match kdc {
@@ -202,7 +240,7 @@ impl Realms {
 }
 
 /// One KDC as `krb5.conf` writes it.
-fn kdc(text: &str) -> Option<Kdc> {
+fn kdc(text: &str, usual: u16) -> Option<Kdc> {
     if text.starts_with("https://") || text.starts_with("http://") {
         return Some(Kdc::Proxy(text.into()));
     }
@@ -222,7 +260,7 @@ fn kdc(text: &str) -> Option<Kdc> {
             .split_once(':')
             .map_or((text, None), |(a, p)| (a, Some(p))),
     };
-    let port = port.map_or(Some(88), |port| port.parse().ok())?;
+    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
     let odd = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\".contains(c);
     if host.is_empty() || host.len() > 255 || port == 0 || host.contains(odd) {
         return None;
@@ -278,6 +316,22 @@ mod tests {
             let kdcs = kdcs.expect("KDCs");
             assert!(kdcs.iter().all(|kdc| matches!(kdc, Kdc::Stream { .. })));
         }
+    }
+
+    #[test]
+    fn name_servers_are_asked_unless_the_file_forbids_it() {
+        let with = |text| {
+            let realms = Realms::parse(text).expect("a good file");
+            let realms = realms.name_server("192.0.2.1").expect("an address");
+            realms.name_server("[::1]:5353").expect("an address")
+        };
+        let servers = with("").name_servers().expect("name servers");
+        let shown: Vec<_> = servers.iter().map(Kdc::to_string).collect();
+        assert_eq!(shown, ["192.0.2.1:53", "[::1]:5353"]);
+        let forbidden = with("[libdefaults]\n dns_lookup_kdc = false\n");
+        assert!(forbidden.name_servers().is_none());
+        assert!(Realms::new().name_servers().is_none());
+        assert!(Realms::new().name_server("https://a/b").is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use sockless_core::{
-    Body, Buf, Culprit, Cx, Driven, Error, Event, Events, Pool, Pumped, Reason, Stack,
+    Body, Buf, Culprit, Cx, Driven, Error, Event, Events, Pool, Protocol, Pumped, Reason, Stack,
 };
 use sockless_kerberos::KdcExchange;
 
@@ -89,7 +89,11 @@ fn run(
 fn a_stream_has_the_length_in_front_both_ways() {
     let answer = b"\0\0\0\x05hello";
     let pieces: Vec<&[u8]> = answer.chunks(1).collect();
-    let (sent, over) = run(KdcExchange::stream(message()), &pieces, false);
+    let (sent, over) = run(
+        KdcExchange::stream(message(), Protocol::Kerberos),
+        &pieces,
+        false,
+    );
     assert_eq!(sent, [&b"\0\0\0\x05"[..], MESSAGE].concat());
     assert_eq!(over.expect("it ends").expect("well"), b"hello");
 }
@@ -104,7 +108,7 @@ fn a_datagram_is_the_message() {
 #[test]
 fn four_gigabytes_are_not_waited_for() {
     let (_, over) = run(
-        KdcExchange::stream(message()),
+        KdcExchange::stream(message(), Protocol::Kerberos),
         &[b"\xff\xff\xff\xffx"],
         false,
     );
@@ -119,8 +123,20 @@ fn four_gigabytes_are_not_waited_for() {
 #[test]
 fn an_end_before_the_end_is_a_truncation() {
     for wire in [&b""[..], b"\0\0", b"\0\0\0\x05hell"] {
-        let (_, over) = run(KdcExchange::stream(message()), &[wire], true);
+        let (_, over) = run(
+            KdcExchange::stream(message(), Protocol::Kerberos),
+            &[wire],
+            true,
+        );
         let error = over.expect("it ends").expect_err("cut");
         assert_eq!(error.reason(), Reason::Truncated, "{wire:?}");
     }
+}
+
+#[test]
+fn lengths_of_dns_have_two_bytes() {
+    let exchange = || KdcExchange::stream(message(), Protocol::Dns);
+    let (sent, over) = run(exchange(), &[b"\0", b"\x05hel", b"lo"], false);
+    assert_eq!(sent, [&[0, MESSAGE.len() as u8], MESSAGE].concat());
+    assert_eq!(over.expect("an end").expect("an answer"), b"hello");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sockless::kerberos::{Realms, proxied, unproxied};
 use sockless::{Auth, Proxy, ProxyKind, Reason};
-use sockless_tests::servers::{PASSWORD, REALM, USER, Way};
+use sockless_tests::servers::{OTHER_REALM, PASSWORD, REALM, USER, Way};
 
 use crate::{World, config, get, login, realms, servers};
 
@@ -46,6 +46,52 @@ fn many_transfers_share_one_exchange() {
         ours.filter(|line| line.contains("ISSUE")).count()
     };
     assert_eq!((count("AS_REQ"), count("TGS_REQ")), (1, 1), "{log}");
+}
+
+/// Where they are is known to a name server alone; of the second realm for streams alone.
+#[test]
+fn kdcs_are_found_in_dns() {
+    let (kdc, kerberized) = servers();
+    let server = format!("127.0.0.1:{}", kdc.name_server_port());
+    let text = fs::read_to_string(kdc.config_without_kdcs()).expect("a configuration");
+    let realms = Realms::parse(&text).expect("a good one");
+    let realms = realms.name_server(&server).expect("an address");
+    let url = kerberized.http_url("/private/1k");
+    let outcome = World::new(config()).fetch(get(&url).auth(login(USER, PASSWORD, realms.clone())));
+    assert_eq!(outcome.user(), me());
+    let asked = |what: &str| {
+        outcome
+            .notes
+            .iter()
+            .filter(|note| note.contains(what))
+            .count()
+    };
+    assert_eq!(asked("asking the name server"), 1, "{:?}", outcome.notes);
+    let [first, _] = kdc.ports();
+    assert!(
+        asked(&format!("localhost port {first} ")) > 0,
+        "{:?}",
+        outcome.notes
+    );
+
+    // Whose KDC refers nobody to a host without a domain.
+    let realms = realms.domain("localhost", REALM);
+    let bob = format!("bob@{OTHER_REALM}");
+    let outcome = World::new(config()).fetch(get(&url).auth(login(&bob, PASSWORD, realms)));
+    assert_eq!(outcome.user(), bob);
+}
+
+#[test]
+fn a_realm_that_dns_does_not_know_is_named() {
+    let (kdc, kerberized) = servers();
+    let server = format!("127.0.0.1:{}", kdc.name_server_port());
+    let realms = Realms::new().name_server(&server).expect("an address");
+    let auth = login("eve@NOWHERE.TEST", PASSWORD, realms);
+    let url = kerberized.http_url("/private/1k");
+    let outcome = World::new(config()).fetch(get(&url).auth(auth));
+    let error = outcome.error();
+    let wanted = "DNS has no _kerberos._tcp.NOWHERE.TEST";
+    assert!(error.what().contains(wanted), "{error}");
 }
 
 #[test]

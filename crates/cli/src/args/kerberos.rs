@@ -42,6 +42,9 @@ pub(crate) struct KerberosArgs {
     /// Ask this KDC instead of those in krb5.conf; may be a KDC proxy's URL
     #[arg(long, value_name = "[REALM=]HOST[:PORT]")]
     pub(crate) kdc: Vec<String>,
+    /// Ask this name server for KDCs that krb5.conf does not name [default: those in /etc/resolv.conf]
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub(crate) kdc_dns: Vec<String>,
 }
 
 /// `--delegation`.

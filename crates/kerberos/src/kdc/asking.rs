@@ -4,10 +4,10 @@ use core::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sockless_core::{Culprit, Fault, Inquiry, Kdc, Reason};
+use sockless_core::{Culprit, Fault, Inquiry, Kdc, Protocol, Reason};
 use zeroize::Zeroizing;
 
-use crate::der::{is_answer_to, is_unavailable, wants_stream};
+use crate::{der, lookup};
 
 /// How long a KDC may be silent before the next one is asked as well.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,6 +32,7 @@ const ATTEMPTS: usize = 32;
 /// ```
 pub struct Asking {
     realm: Arc<str>,
+    protocol: Protocol,
     message: Zeroizing<Vec<u8>>,
     attempts: Vec<Attempt>,
     /// Attempts that have begun, always the first ones.
@@ -39,6 +40,18 @@ pub struct Asking {
     /// When the next one begins, or, after the last, all have had their time.
     next_at: Option<Instant>,
     answer: Option<(Kdc, Vec<u8>)>,
+}
+
+/// What a message is, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Answer,
+    /// It says that there is more than fits into a datagram.
+    TooLarge,
+    /// It says that somebody else should be asked.
+    Unavailable,
+    /// No answer to that question.
+    Wrong,
 }
 
 struct Attempt {
@@ -113,6 +126,7 @@ impl Asking {
         let attempts = by_datagram.chain(then).take(ATTEMPTS).collect();
         Self {
             realm: inquiry.realm,
+            protocol: inquiry.protocol,
             message: inquiry.message,
             attempts,
             begun: 0,
@@ -126,7 +140,12 @@ impl Asking {
         &self.message
     }
 
-    /// The realm that is asked.
+    /// What the message is written in.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The realm that is asked, or asked about.
     pub fn realm(&self) -> &Arc<str> {
         &self.realm
     }
@@ -161,16 +180,21 @@ impl Asking {
         let Some(Attempt { kdc, via, .. }) = self.attempts.get(attempt) else {
             return;
         };
-        if !is_answer_to(&self.message, answer) {
-            self.failed(attempt, "what it answers is no Kerberos message");
-        } else if is_unavailable(answer) {
-            self.failed(attempt, "it cannot answer now");
-        } else if matches!(via, Via::Datagram { .. }) && wants_stream(answer) {
-            let kdc = kdc.clone();
-            self.failed(attempt, "the answer is too large for a datagram");
-            self.stream_next(kdc);
-        } else {
-            self.answer = Some((kdc.clone(), answer.to_vec()));
+        let verdict = match self.protocol {
+            Protocol::Dns => lookup::verdict(&self.message, answer),
+            _ => der::verdict(&self.message, answer),
+        };
+        match verdict {
+            Verdict::Wrong => self.failed(attempt, "what it answers is no answer to that"),
+            Verdict::Unavailable => self.failed(attempt, "it cannot answer now"),
+            Verdict::TooLarge if matches!(via, Via::Datagram { .. }) => {
+                let kdc = kdc.clone();
+                self.failed(attempt, "the answer is too large for a datagram");
+                self.stream_next(kdc);
+            }
+            Verdict::Answer | Verdict::TooLarge => {
+                self.answer = Some((kdc.clone(), answer.to_vec()));
+            }
         }
     }
 
@@ -199,14 +223,23 @@ impl Asking {
     }
 
     fn nobody(&self) -> Fault {
-        let mut what = format!("no KDC of the realm {} has answered", self.realm);
+        let realm = &self.realm;
+        let (mut what, remedy) = match self.protocol {
+            Protocol::Dns => (
+                format!("no name server has said where the KDCs of the realm {realm} are"),
+                "name the KDCs, e.g. in krb5.conf, or check the name servers",
+            ),
+            _ => (
+                format!("no KDC of the realm {realm} has answered"),
+                "check that the KDCs run and can be reached from here",
+            ),
+        };
         for (n, attempt) in self.attempts.iter().enumerate() {
             let why = attempt.failed.as_deref().unwrap_or("silent");
             what.push_str(if n == 0 { ": " } else { ", " });
             what.push_str(&format!("{}: {why}", attempt.via));
         }
-        Fault::new(Culprit::Transport, Reason::Connect, what)
-            .remedy("check that the KDCs run and can be reached from here")
+        Fault::new(Culprit::Transport, Reason::Connect, what).remedy(remedy)
     }
 }
 
@@ -254,7 +287,6 @@ impl fmt::Debug for Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::der;
 
     /// An AS-REQ and an AS-REP as far as their tags go.
     const QUESTION: &[u8] = b"\x6a\x01x";
@@ -269,6 +301,7 @@ mod tests {
         message.resize(size.max(QUESTION.len()), 0);
         Inquiry {
             realm: "R".into(),
+            protocol: Protocol::Kerberos,
             message: Zeroizing::new(message),
             kdcs: kdcs.collect(),
             stream: false,

@@ -4,6 +4,7 @@ mod asking;
 mod exchange;
 mod proxy;
 
+pub(crate) use asking::Verdict;
 pub use asking::{Act, Asking, Via};
 pub use exchange::KdcExchange;
 pub use proxy::{proxied, unproxied};

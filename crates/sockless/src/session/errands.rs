@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sockless_core::{
     ById, Culprit, Errand, Error, Event, Exchange, Fault, Inquiry, Kdc, Key, Need, Options, Plain,
-    Reason, Route, Target, TransferId,
+    Protocol, Reason, Route, Target, TransferId,
 };
 use sockless_kerberos::{Act, Asking, KdcExchange, LARGEST_MESSAGE, Via, proxied, unproxied};
 
@@ -209,15 +209,15 @@ impl Session {
         match act {
             Act::Wait(until) => self.errands.set_alarm(number, until),
             Act::Answer(kdc, answer) => {
-                let realm = running
-                    .asking
-                    .take()
-                    .map(|asking| Arc::clone(asking.realm()));
+                let asking = running.asking.take();
                 self.stop_attempts(number);
-                if self.errands.favourites.len() >= FAVOURITES {
-                    self.errands.favourites.clear();
+                if let Some(asking) = asking.filter(|one| one.protocol() == Protocol::Kerberos) {
+                    if self.errands.favourites.len() >= FAVOURITES {
+                        self.errands.favourites.clear();
+                    }
+                    let realm = Arc::clone(asking.realm());
+                    self.errands.favourites.insert(realm, kdc);
                 }
-                realm.map(|realm| self.errands.favourites.insert(realm, kdc));
                 self.step(now, number, Some(Ok(&answer)));
             }
             Act::Failed(fault) => {
@@ -226,9 +226,12 @@ impl Session {
                 self.step(now, number, Some(Err(fault)));
             }
             Act::Start { attempt, via } => {
-                let waiting = running.waiting.clone();
-                for id in waiting {
-                    self.parked.note(id, || format!("asking the KDC {via}"));
+                let who = match running.asking.as_ref().map(Asking::protocol) {
+                    Some(Protocol::Dns) => "name server",
+                    _ => "KDC",
+                };
+                for id in running.waiting.clone() {
+                    self.parked.note(id, || format!("asking the {who} {via}"));
                 }
                 self.ask(now, number, attempt, &via);
                 self.errands.ready.push_back(number);
@@ -275,6 +278,7 @@ impl Session {
         };
         let Some(asking) = &asking.asking else { return };
         let (message, realm) = (asking.message().clone(), Arc::clone(asking.realm()));
+        let protocol = asking.protocol();
         let started = match via {
             Via::Datagram { host, port } => {
                 let target = match self.config.resolve.get(&(host.to_string(), *port)) {
@@ -288,7 +292,7 @@ impl Session {
             }
             Via::Stream { host, port } => self
                 .kdc_route(host, *port)
-                .map(|route| self.add_attempt(route, KdcExchange::stream(message))),
+                .map(|route| self.add_attempt(route, KdcExchange::stream(message, protocol))),
             Via::Proxy(url) => self.ask_proxy(now, url, &proxied(&message, &realm)),
             _ => {
                 let what = "this way to a KDC is not known";

@@ -1,5 +1,6 @@
 //! Kerberos: KDCs of MIT and Heimdal, and servers that take their tickets.
 
+mod dns;
 mod heimdal;
 mod mit;
 mod services;
@@ -19,8 +20,8 @@ pub use services::{Kerberized, Way};
 pub(super) use services::{fixed_ports as fixed_service_ports, set_up as set_up_services};
 
 /// The ports that `xtask servers` uses: the first and the second KDC of [`REALM`], the
-/// one of [`OTHER_REALM`], the silent one, Heimdal's.
-pub(super) const FIXED_PORTS: [u16; 5] = [28500, 28501, 28502, 28503, 28504];
+/// one of [`OTHER_REALM`], the silent one, Heimdal's, and the name server.
+pub(super) const FIXED_PORTS: [u16; 6] = [28500, 28501, 28502, 28503, 28504, 28505];
 
 /// The services that have keys in [`REALM`] and in [`HEIMDAL_REALM`].
 const SERVICES: [&str; 3] = ["HTTP/localhost", "rcmd/localhost", "host/localhost"];
@@ -39,12 +40,12 @@ const NO_HEIMDAL: &str = "no-heimdal";
 #[derive(Debug)]
 pub struct Kdc {
     instance: Instance,
-    ports: [u16; 5],
+    ports: [u16; 6],
 }
 
 impl Kdc {
     pub(super) fn start() -> io::Result<Self> {
-        let ports: [u16; 5] = place::free_ports()?;
+        let ports: [u16; 6] = place::free_ports()?;
         let place = Place::own("kdc")?;
         let instance = Instance::start(place, |folder| set_up(folder, ports))?;
         Ok(Self { instance, ports })
@@ -74,6 +75,17 @@ impl Kdc {
             Ok(why) => Err(why),
             Err(_) => Ok(self.ports[4]),
         }
+    }
+
+    /// The port of a name server that knows where the KDCs of [`REALM`] are (the silent one
+    /// first), and, for streams, that of [`OTHER_REALM`].
+    pub fn name_server_port(&self) -> u16 {
+        self.ports[5]
+    }
+
+    /// A `krb5.conf` with a default realm, [`REALM`], and no KDC.
+    pub fn config_without_kdcs(&self) -> PathBuf {
+        self.instance.folder().join("krb5-dns.conf")
     }
 
     /// The `krb5.conf` with all realms, for a client; [`REALM`] is the default.
@@ -129,8 +141,8 @@ pub fn prepare() -> Vec<String> {
 }
 
 /// Fills `folder` with realms and their configuration.
-pub(super) fn set_up(folder: &Path, ports: [u16; 5]) -> io::Result<Vec<Service>> {
-    let [first, second, other, silent, heimdal] = ports;
+pub(super) fn set_up(folder: &Path, ports: [u16; 6]) -> io::Result<Vec<Service>> {
+    let [first, second, other, silent, heimdal, name_server] = ports;
     for (name, kdcs) in [
         ("krb5.conf", [first, second]),
         ("krb5-silent.conf", [silent, first]),
@@ -140,6 +152,7 @@ pub(super) fn set_up(folder: &Path, ports: [u16; 5]) -> io::Result<Vec<Service>>
     }
     let mut services = mit::set_up(folder, [first, second, other])?;
     services.push(silent_kdc(folder, silent)?);
+    services.push(dns::set_up(folder, name_server, ports)?);
     let keytab = folder.join("services.keytab");
     // The second realm may not be had on this machine; what is left is worth having.
     match heimdal::set_up(&folder.join("heimdal"), heimdal) {
