@@ -1,6 +1,7 @@
 //! How large the library is, by what is in it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::io;
@@ -55,5 +56,51 @@ pub(super) fn run() -> Outcome {
             size(&shared) / 1024
         );
     }
+    libcurl(&folder)
+}
+
+/// libcurl beside it, as the benchmarks have built it: HTTP, HTTPS and Negotiate, on an OpenSSL of its own.
+fn libcurl(folder: &Path) -> Outcome {
+    let found = [
+        ("curl-sys-", "out/build/libcurl.a"),
+        ("openssl-sys-", "out/openssl-build/install/lib/libssl.a"),
+        ("openssl-sys-", "out/openssl-build/install/lib/libcrypto.a"),
+    ]
+    .map(|(package, file)| built(package, file));
+    let [Some(curl), Some(ssl), Some(crypto)] = found else {
+        println!("libcurl: not built; `cargo xtask bench oneshot --quick` builds it");
+        return Ok(());
+    };
+    let mut sizes = Vec::new();
+    for archive in [&curl, &ssl, &crypto] {
+        let stripped = folder.join("stripped.a");
+        let mut strip = program("strip", &["--strip-unneeded", "-o"]);
+        run_command(strip.arg(&stripped).arg(archive))?;
+        sizes.push(fs::metadata(&stripped).map_or(0, |data| data.len() / 1024));
+    }
+    let shared = folder.join("libcurl.so");
+    let mut link = program("cc", &["-shared", "-s", "-Wl,--gc-sections", "-o"]);
+    link.arg(&shared)
+        .arg("-Wl,--exclude-libs,libssl.a:libcrypto.a,--whole-archive")
+        .arg(&curl)
+        .arg("-Wl,--no-whole-archive")
+        .args([&ssl, &crypto]);
+    run_command(link.args(["-lz", "-lgssapi_krb5", "-lpthread", "-lc"]))?;
+    let size = fs::metadata(&shared).map_or(0, |data| data.len() / 1024);
+    println!(
+        "libcurl (https only, OpenSSL): static {} KiB, and OpenSSL's {} KiB, shared {size} KiB",
+        sizes[0],
+        sizes[1] + sizes[2]
+    );
     Ok(())
+}
+
+/// What a package's build has made in release mode.
+fn built(package: &str, file: &str) -> Option<PathBuf> {
+    let folders = fs::read_dir(target().join("release/build")).ok()?;
+    folders
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(package))
+        .map(|entry| entry.path().join(file))
+        .find(|path| path.is_file())
 }
