@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::io;
 use crate::Outcome;
-use crate::command::{cargo, program, run as run_command, target};
+use crate::command::{cargo, output, program, run as run_command, target};
 
 /// A name and the features.
 const BUILDS: &[(&str, &str)] = &[
@@ -35,8 +35,7 @@ pub(super) fn run() -> Outcome {
         let seconds = begin.elapsed().as_secs();
         let archive = target().join("release/libsockless_capi.a");
         let stripped = folder.join("libsockless.a");
-        let mut strip = program("strip", &["--strip-unneeded", "-o"]);
-        run_command(strip.arg(&stripped).arg(&archive))?;
+        strip(&archive, &stripped)?;
         let shared = folder.join("libsockless.so");
         let mut link = program("cc", &["-shared", "-s", "-Wl,--gc-sections", "-o"]);
         let map = crate::command::root().join("crates/capi/sockless.map");
@@ -59,6 +58,13 @@ pub(super) fn run() -> Outcome {
     libcurl(&folder)
 }
 
+/// Without what no linker needs: names and debug information, and what only rustc's own optimizer at link time reads.
+fn strip(archive: &Path, stripped: &Path) -> Outcome {
+    let bitcode = ["-R", ".llvmbc", "-R", ".llvmcmd", "-o"];
+    let mut strip = program("strip", &["--strip-unneeded"]);
+    run_command(strip.args(bitcode).arg(stripped).arg(archive))
+}
+
 /// libcurl beside it, as the benchmarks have built it: HTTP, HTTPS and Negotiate, on an OpenSSL of its own.
 fn libcurl(folder: &Path) -> Outcome {
     let found = [
@@ -74,17 +80,19 @@ fn libcurl(folder: &Path) -> Outcome {
     let mut sizes = Vec::new();
     for archive in [&curl, &ssl, &crypto] {
         let stripped = folder.join("stripped.a");
-        let mut strip = program("strip", &["--strip-unneeded", "-o"]);
-        run_command(strip.arg(&stripped).arg(archive))?;
+        strip(archive, &stripped)?;
         sizes.push(fs::metadata(&stripped).map_or(0, |data| data.len() / 1024));
     }
     let shared = folder.join("libcurl.so");
     let mut link = program("cc", &["-shared", "-s", "-Wl,--gc-sections", "-o"]);
     link.arg(&shared)
-        .arg("-Wl,--exclude-libs,libssl.a:libcrypto.a,--whole-archive")
-        .arg(&curl)
-        .arg("-Wl,--no-whole-archive")
-        .args([&ssl, &crypto]);
+        .args(
+            functions(&curl)?
+                .iter()
+                .map(|name| format!("-Wl,-u,{name}")),
+        )
+        .arg("-Wl,--exclude-libs,libssl.a:libcrypto.a")
+        .args([&curl, &ssl, &crypto]);
     run_command(link.args(["-lz", "-lgssapi_krb5", "-lpthread", "-lc"]))?;
     let size = fs::metadata(&shared).map_or(0, |data| data.len() / 1024);
     println!(
@@ -93,6 +101,16 @@ fn libcurl(folder: &Path) -> Outcome {
         sizes[1] + sizes[2]
     );
     Ok(())
+}
+
+/// The names of libcurl's public functions. It is built with all names hidden, so the linker has to be told.
+fn functions(archive: &Path) -> Result<Vec<String>, String> {
+    let names = output(program("nm", &["--defined-only", "-g"]).arg(archive))?;
+    let public = |line: &str| {
+        let name = line.split_once(" T ")?.1;
+        name.starts_with("curl_").then(|| name.to_owned())
+    };
+    Ok(names.lines().filter_map(public).collect())
 }
 
 /// What a package's build has made in release mode.
