@@ -20,9 +20,12 @@ const BUILDS: &[(&str, &str)] = &[
 pub(super) fn run() -> Outcome {
     let folder = target().join("capi-sizes");
     fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+    let build = folder.join("build");
     for (name, features) in BUILDS {
+        // From nothing, or what one takes would be what the ones before it have left to do.
+        drop(fs::remove_dir_all(&build));
         let begin = Instant::now();
-        run_command(&mut cargo(&[
+        let mut cargo = cargo(&[
             "build",
             "--release",
             "-q",
@@ -31,9 +34,11 @@ pub(super) fn run() -> Outcome {
             "--no-default-features",
             "--features",
             features,
-        ]))?;
+            "--target-dir",
+        ]);
+        run_command(cargo.arg(&build))?;
         let seconds = begin.elapsed().as_secs();
-        let archive = target().join("release/libsockless_capi.a");
+        let archive = build.join("release/libsockless_capi.a");
         let stripped = folder.join("libsockless.a");
         strip(&archive, &stripped)?;
         let shared = folder.join("libsockless.so");
@@ -55,6 +60,7 @@ pub(super) fn run() -> Outcome {
             size(&shared) / 1024
         );
     }
+    drop(fs::remove_dir_all(&build));
     libcurl(&folder)
 }
 
