@@ -100,6 +100,9 @@ fn known(name: &str) -> Result<&'static str, (u8, String)> {
 fn run(options: &Options) -> Result<(), (u8, String)> {
     measure::bind_to(measure::SERVER_CORE);
     measure::raise_file_limit();
+    if options.quick {
+        println!("a hundredth of the work: no number below is a measurement\n");
+    }
     let bench = Bench::new(options.rounds, options.quick);
     let mut sections: Vec<Section> = Vec::new();
     for name in &options.names {
