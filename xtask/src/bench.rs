@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::command::{cargo, run as run_command, target};
 
 /// Peers that may be missing, each a feature of the suite.
-const PEERS: [&str; 4] = ["curl", "drivers", "hyper", "openssl"];
+const PEERS: [&str; 5] = ["curl", "drivers", "hyper", "kerberos", "openssl"];
 
 /// Runs the benchmarks of these names, or all.
 pub(crate) fn run(args: &[&str]) -> Outcome {

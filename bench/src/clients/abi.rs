@@ -265,7 +265,7 @@ impl Drop for InC {
     }
 }
 
-fn done(status: i32) -> io::Result<()> {
+pub(super) fn done(status: i32) -> io::Result<()> {
     match status {
         0.. => Ok(()),
         _ => Err(io::Error::other(format!("status {status}"))),

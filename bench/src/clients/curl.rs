@@ -3,12 +3,14 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use curl::easy::{Easy2, Handler, WriteError};
+use curl::easy::{Auth, Easy2, Handler, IpResolve, WriteError};
 use curl::multi::{Easy2Handle, Events, Multi, SocketEvents};
 
+use super::paced::Pace;
 use super::{Task, unknown};
 use crate::measure::{self, Figures};
 
@@ -24,6 +26,7 @@ pub(super) fn run(work: &str, task: &Task) -> io::Result<Figures> {
         "small" => measure::timed(|| Client::new(task)?.requests(task, task.count, false)),
         "handshakes" => measure::timed(|| Client::new(task)?.requests(task, task.count, true)),
         "idle" => idle(task),
+        "alone" | "beside" => paced(task, work == "beside"),
         _ => Err(unknown(work)),
     }
 }
@@ -94,7 +97,7 @@ impl Client {
         let mut busy = first;
         let mut bytes = 0;
         while busy > 0 {
-            for token in self.turn()? {
+            for token in self.turn(None)? {
                 let Some(handle) = handles[token].take() else {
                     continue;
                 };
@@ -120,10 +123,10 @@ impl Client {
         Ok(handle)
     }
 
-    /// Waits, lets libcurl work, and gives the tokens of what has ended.
-    fn turn(&self) -> io::Result<Vec<usize>> {
+    /// Waits, no longer than until that time, lets libcurl work, and gives the tokens of what has ended.
+    fn turn(&self, until: Option<Instant>) -> io::Result<Vec<usize>> {
         let due = *self.timer.lock().unwrap_or_else(PoisonError::into_inner);
-        let timeout = match due {
+        let timeout = match due.into_iter().chain(until).min() {
             Some(at) => {
                 let left = at.saturating_duration_since(Instant::now());
                 left.as_millis() as libc::c_int + libc::c_int::from(!left.is_zero())
@@ -206,10 +209,56 @@ fn easy(task: &Task, fresh: bool) -> io::Result<Easy2<Sink>> {
         if task.buffer > 0 {
             easy.buffer_size(task.buffer)?;
         }
+        if task.has_tickets() {
+            easy.http_auth(Auth::new().gssnegotiate(true))?;
+            // Nobody's name: whoever the tickets are of.
+            easy.username("")?;
+            easy.password("")?;
+            easy.ip_resolve(IpResolve::V4)?;
+        }
         Ok::<(), curl::Error>(())
     };
     settings(&mut easy).map_err(io::Error::other)?;
     Ok(easy)
+}
+
+/// Plain transfers at a steady pace; if so wanted, one with a ticket that is still to be fetched beside them.
+fn paced(task: &Task, beside: bool) -> io::Result<Figures> {
+    let plain = Task {
+        url: task.beside.clone(),
+        ccache: PathBuf::new(),
+        ..task.clone()
+    };
+    let client = Client::new(task)?;
+    let mut pace = Pace::new(Instant::now());
+    let (mut handles, mut busy) = (Vec::new(), 0);
+    let start = |task: &Task, handles: &mut Vec<_>| {
+        handles.push(Some(client.add(easy(task, false)?, handles.len())?));
+        Ok::<(), io::Error>(())
+    };
+    if beside {
+        start(task, &mut handles)?;
+        busy += 1;
+    }
+    let first = handles.len();
+    loop {
+        while pace.next(Instant::now()) {
+            start(&plain, &mut handles)?;
+            busy += 1;
+        }
+        if busy == 0 && pace.due().is_none() {
+            return pace.figures();
+        }
+        for token in client.turn(pace.due())? {
+            let Some(handle) = handles[token].take() else {
+                continue;
+            };
+            let easy = client.multi.remove2(handle).map_err(io::Error::other)?;
+            let code = easy.response_code().map_err(io::Error::other)?;
+            pace.ended(Instant::now(), token.checked_sub(first), code)?;
+            busy -= 1;
+        }
+    }
 }
 
 /// Memory that a kept connection takes: by the slope between a few of them and all.
@@ -228,7 +277,7 @@ fn idle(task: &Task) -> io::Result<Figures> {
         }
         let mut busy = BATCH;
         while busy > 0 {
-            for token in client.turn()? {
+            for token in client.turn(None)? {
                 if let Some(handle) = handles[token].take() {
                     client.multi.remove2(handle).map_err(io::Error::other)?;
                     busy -= 1;

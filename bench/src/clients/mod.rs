@@ -4,18 +4,26 @@ mod abi;
 #[cfg(feature = "drivers")]
 mod awaited;
 mod bare;
+#[cfg(feature = "kerberos")]
+mod bare_gss;
 #[cfg(feature = "openssl")]
 mod bare_openssl;
 #[cfg(feature = "curl")]
 mod curl;
 #[cfg(feature = "hyper")]
 mod hyper;
+#[cfg(feature = "curl")]
+mod multi;
 mod ours;
+mod paced;
 mod receiving;
 mod scripted;
+mod wire;
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::process;
 
 use crate::measure::{self, CLIENT_CORE};
 
@@ -36,6 +44,12 @@ pub struct Task {
     pub proxy: String,
     /// Trusted by those that speak TLS with the proxy, in PEM.
     pub proxy_ca: PathBuf,
+    /// The `krb5.conf` of those that speak Kerberos; empty: none does.
+    pub realms: PathBuf,
+    /// Their tickets, a credential cache of type FILE.
+    pub ccache: PathBuf,
+    /// What plain transfers beside one with tickets ask for.
+    pub beside: String,
 }
 
 impl Task {
@@ -53,6 +67,9 @@ impl Task {
                 "buffer" => task.buffer = number,
                 "proxy" => value.clone_into(&mut task.proxy),
                 "proxy_ca" => task.proxy_ca = value.into(),
+                "realms" => task.realms = value.into(),
+                "ccache" => task.ccache = value.into(),
+                "beside" => value.clone_into(&mut task.beside),
                 _ => {}
             }
         }
@@ -69,7 +86,14 @@ impl Task {
             format!("buffer={}", self.buffer),
             format!("proxy={}", self.proxy),
             format!("proxy_ca={}", self.proxy_ca.display()),
+            format!("realms={}", self.realms.display()),
+            format!("ccache={}", self.ccache.display()),
+            format!("beside={}", self.beside),
         ]
+    }
+
+    fn has_tickets(&self) -> bool {
+        !self.ccache.as_os_str().is_empty()
     }
 
     fn is_tls(&self) -> bool {
@@ -107,6 +131,16 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
     measure::bind_to(CLIENT_CORE);
     measure::raise_file_limit();
     let task = Task::parse(words);
+    if !task.realms.as_os_str().is_empty() {
+        // Libraries put what they fetch there: each run begins with what was there at first.
+        let tickets = task.ccache.with_extension(process::id().to_string());
+        fs::copy(&task.ccache, &tickets).map_err(|error| error.to_string())?;
+        // SAFETY: nothing has been started yet, so this is the only thread.
+        unsafe {
+            std::env::set_var("KRB5_CONFIG", &task.realms);
+            std::env::set_var("KRB5CCNAME", &tickets);
+        }
+    }
     let figures = match client {
         "uring" | "blocking" => ours::run(client, work, &task),
         #[cfg(feature = "drivers")]
@@ -117,11 +151,16 @@ pub fn run(client: &str, work: &str, words: &[String]) -> Result<(), String> {
         "uring-openssl" => ours::run(client, work, &task),
         "scripted" => scripted::run(&task),
         "abi" => abi::run(work, &task),
+        "wire-c" | "wire-rust" => wire::run(client, work, &task),
         "bare" => bare::run(work, &task),
+        #[cfg(feature = "kerberos")]
+        "bare-gss" => bare_gss::run(work, &task),
         #[cfg(feature = "openssl")]
         "bare-openssl" => bare_openssl::run(work, &task),
         #[cfg(feature = "curl")]
         "curl" => curl::run(work, &task),
+        #[cfg(feature = "curl")]
+        "curl-c" => multi::run(work, &task),
         #[cfg(feature = "hyper")]
         "hyper" => hyper::run(work, &task),
         _ => Err(io::Error::other("this client is not built in")),

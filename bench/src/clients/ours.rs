@@ -7,10 +7,11 @@ use std::time::{Instant, SystemTime};
 #[cfg(feature = "drivers")]
 use sockless::drivers;
 use sockless::drivers::{Blocking, Uring};
+use sockless::kerberos::{self, Credentials, Realms};
 use sockless::tls::{self, Backend, Roots};
-use sockless::{Config, Driver, Event, Proxy, Request, Session};
+use sockless::{Auth, Config, Driver, Event, Fault, Protection, Proxy, Request, Session};
 
-use super::{Task, unknown};
+use super::{Task, paced, unknown};
 use crate::measure::{self, Figures};
 
 /// Connections that are opened together where many are wanted: a server's queue of
@@ -44,6 +45,7 @@ pub(super) fn run(client: &str, work: &str, task: &Task) -> io::Result<Figures> 
             Ok(figures)
         }
         "idle" => idle(driver, task, backend),
+        "alone" | "beside" => paced::run(driver, task, work == "beside"),
         _ => Err(unknown(work)),
     }
 }
@@ -79,14 +81,41 @@ fn roots(pem: &Path) -> io::Result<Roots> {
 pub(super) fn request(task: &Task) -> io::Result<Request> {
     let request = Request::get(&task.url).map_err(io::Error::other)?;
     if task.proxy.is_empty() {
-        return Ok(request);
+        return Ok(match task.has_tickets() {
+            true => request.auth(tickets(task)?.unasked()),
+            false => request,
+        });
     }
     let mut proxy = Proxy::parse(&task.proxy).map_err(io::Error::other)?;
     if task.proxy.starts_with("https:") {
         let settings = tls::Config::new(roots(&task.proxy_ca)?).build();
         proxy = proxy.tls(settings.map_err(|fault| io::Error::other(fault.at("tls")))?);
     }
+    if task.has_tickets() {
+        let auth = tickets(task)?;
+        proxy = proxy.auth(auth).protection(Protection::Confidentiality);
+    }
     Ok(request.proxy(proxy))
+}
+
+/// Who we are by tickets that are there already.
+fn tickets(task: &Task) -> io::Result<Auth> {
+    let cache = std::fs::read(&task.ccache)?;
+    negotiate(task, |_| Credentials::ccache(&cache))
+}
+
+/// Negotiate with a server that is `localhost` to Kerberos, whatever it is called elsewhere.
+pub(super) fn negotiate(
+    task: &Task,
+    who: impl FnOnce(&Realms) -> Result<Credentials, Fault>,
+) -> io::Result<Auth> {
+    let text = std::fs::read_to_string(&task.realms)?;
+    let provider = Realms::parse(&text).and_then(|realms| {
+        let credentials = who(&realms)?;
+        kerberos::Config::new(credentials, realms).build()
+    });
+    let provider = provider.map_err(|fault| io::Error::other(fault.at("kerberos")))?;
+    Ok(Auth::negotiate(provider).target("localhost"))
 }
 
 /// `count` requests on as many connections as the task says, each one's next request

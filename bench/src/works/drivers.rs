@@ -7,8 +7,13 @@ use crate::clients::Task;
 use crate::measure::Contender;
 use crate::report::Section;
 
-const REQUESTS: usize = 50_000;
-const CONNECTIONS: usize = 64;
+/// Scheme, connections and requests. One connection waits for each answer: fewer requests show the same.
+const SMALL: &[(Host, &str, usize, usize)] = &[
+    (Host::Http, "plain", 1, 10_000),
+    (Host::Http, "plain", 64, 50_000),
+    (Host::Http, "plain", 1000, 50_000),
+    (Host::Tls13, "TLS", 64, 50_000),
+];
 /// What the driver on tokio may cost beside hyper on tokio.
 const TO_HYPER: f64 = 1.15;
 
@@ -20,7 +25,7 @@ const CLIENTS: &[(&str, &str)] = &[
     ("sockless, async client on tokio", "client"),
     ("sockless, compio", "compio"),
     ("sockless, POSIX AIO", "aio"),
-    ("libcurl", "curl"),
+    ("libcurl", "curl-c"),
     ("hyper", "hyper"),
 ];
 
@@ -28,8 +33,14 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
     let mut section = Section::new(
         "drivers",
         "The same work by each driver: 1 GiB over HTTPS (client CPU and wall seconds), and GETs of \
-         1 KiB on 64 kept connections (CPU and wall microseconds per request).",
-        &["CPU", "wall", "CPU / io_uring", "CPU / hyper"],
+         1 KiB on so many kept connections (CPU and wall microseconds per request).",
+        &[
+            "CPU",
+            "wall",
+            "CPU / io_uring",
+            "CPU / libcurl",
+            "CPU / hyper",
+        ],
     );
     let download = Task {
         count: 1,
@@ -37,20 +48,15 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
         ..bench.task(Host::Tls13, "/upload/large")?
     };
     case(bench, &mut section, "download", &download, 1.0);
-    for (host, scheme) in [(Host::Http, "plain"), (Host::Tls13, "TLS")] {
+    for &(host, scheme, connections, count) in SMALL {
+        let count = bench.count(count);
         let small = Task {
-            count: REQUESTS,
-            connections: CONNECTIONS,
+            count,
+            connections,
             ..bench.task(host, "/1k")?
         };
-        let each = 1e6 / REQUESTS as f64;
-        case(
-            bench,
-            &mut section,
-            &format!("small, {scheme}"),
-            &small,
-            each,
-        );
+        let name = format!("small, {scheme}, {connections}");
+        case(bench, &mut section, &name, &small, 1e6 / count as f64);
     }
     Ok(section)
 }
@@ -63,13 +69,14 @@ fn case(bench: &Bench, section: &mut Section, name: &str, task: &Task, unit: f64
         .collect();
     let found = results(bench, section, &all);
     let cost = |label: &str, of: &str| figure(&found, label, of).map(|seconds| seconds * unit);
-    let (uring, hyper) = (cost(CLIENTS[0].0, "cpu"), cost("hyper", "cpu"));
+    let [uring, curl, hyper] = [CLIENTS[0].0, "libcurl", "hyper"].map(|label| cost(label, "cpu"));
     for (label, _) in &found {
         let cpu = cost(label, "cpu");
         let values = vec![
             cpu,
             cost(label, "wall"),
             ratio(cpu, uring),
+            ratio(cpu, curl),
             ratio(cpu, hyper),
         ];
         section.rows.push((format!("{name}: {label}"), values));

@@ -18,7 +18,7 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
     let all = sizes.map(|connections| {
         let task = Task {
             connections,
-            count: REQUESTS,
+            count: bench.count(REQUESTS),
             ..Task::default()
         };
         contender(&label(connections), "scripted", "engine", &task)

@@ -15,7 +15,7 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
         &["CPU µs", "wall µs", "CPU / libcurl", "CPU / bare loop"],
     );
     let task = Task {
-        count: HANDSHAKES,
+        count: bench.count(HANDSHAKES),
         connections: 1,
         ..bench.task(Host::Tls13, "/1k")?
     };
@@ -32,7 +32,7 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
     );
     let each = |label: &str, name: &str| {
         let seconds = figure(&found, label, name)?;
-        Some(seconds * 1e6 / HANDSHAKES as f64)
+        Some(seconds * 1e6 / task.count as f64)
     };
     let (bare, curl) = (each("bare loop", "cpu"), each("libcurl", "cpu"));
     for (label, _) in &found {

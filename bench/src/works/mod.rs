@@ -7,6 +7,7 @@ mod engine;
 mod handshakes;
 mod idle;
 mod instructions;
+mod kerberos;
 mod oneshot;
 mod openssl;
 mod small;
@@ -38,6 +39,9 @@ pub const ALL: &[(&str, Work)] = &[
     ("abi", abi::run),
     ("oneshot", oneshot::run),
     ("ssh", ssh::run),
+    ("kerberos", kerberos::requests),
+    ("kerberos-kdcs", kerberos::kdcs),
+    ("kerberos-socks", kerberos::socks),
 ];
 
 /// The file that is downloaded, in bytes.
@@ -48,16 +52,34 @@ pub const SMALLER: u64 = 256 << 20;
 /// What the benchmarks share.
 pub struct Bench {
     pub rounds: usize,
+    quick: bool,
     server: OnceLock<Result<Running, String>>,
     proxy: OnceLock<Result<Running, String>>,
 }
 
 impl Bench {
-    pub fn new(rounds: usize) -> Self {
+    pub fn new(rounds: usize, quick: bool) -> Self {
         Self {
             rounds,
+            quick,
             server: OnceLock::new(),
             proxy: OnceLock::new(),
+        }
+    }
+
+    /// So many requests, or a hundredth of them to see that it works.
+    fn count(&self, requests: usize) -> usize {
+        match self.quick {
+            true => requests / 100,
+            false => requests,
+        }
+    }
+
+    /// The same of bytes.
+    fn size(&self, bytes: u64) -> u64 {
+        match self.quick {
+            true => bytes / 100,
+            false => bytes,
         }
     }
 
@@ -68,7 +90,7 @@ impl Bench {
             // Holes cost no disk, and the server reads them like any other bytes.
             for (name, size) in [("large", LARGE), ("smaller", SMALLER)] {
                 File::create(running.nginx().uploaded(name))
-                    .and_then(|file| file.set_len(size))
+                    .and_then(|file| file.set_len(self.size(size)))
                     .map_err(|error| format!("the file to download: {error}"))?;
             }
             Ok(running)

@@ -49,7 +49,7 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
             // Of ours, all operations; but for a dozen they are receives.
             let receives =
                 figure(&found, label, "receives").or_else(|| figure(&found, label, "submitted"));
-            let each = receives.map(|receives| LARGE as f64 / 1024.0 / receives);
+            let each = receives.map(|receives| bench.size(LARGE) as f64 / 1024.0 / receives);
             let wall = figure(&found, label, "wall");
             let values = vec![cpu, wall, ratio(cpu, base), each];
             section.rows.push((label.to_owned(), values));

@@ -19,11 +19,11 @@ pub(super) fn run(bench: &Bench) -> Result<Section, String> {
     for (host, scheme) in [(Host::Http, "plain"), (Host::Tls13, "TLS")] {
         for (connections, bar) in [(1, None), (64, Some(0.60)), (1000, Some(0.33))] {
             let task = Task {
-                count: if connections == 1 {
+                count: bench.count(if connections == 1 {
                     REQUESTS_ALONE
                 } else {
                     REQUESTS
-                },
+                }),
                 connections,
                 ..bench.task(host, "/1k")?
             };

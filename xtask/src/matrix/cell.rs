@@ -36,6 +36,8 @@ pub(super) enum On {
     Https,
     /// Apache httpd, by plain HTTP.
     Apache,
+    /// A server that takes Kerberos' tickets, by plain HTTP and by TLS with each backend.
+    Tickets,
     /// A fault by its name; also what `{url-tls}` leads to.
     Fault(&'static str),
     /// nginx by HTTPS, on a way that ends the connection inside of the answer.
@@ -201,6 +203,7 @@ impl On {
             Self::EachScheme => &Scheme::ALL,
             Self::EachBackend => &Scheme::BACKENDS,
             Self::Https => &[Scheme::Tls13, Scheme::OpensslTls13],
+            Self::Tickets => &[Scheme::Http, Scheme::Tls13, Scheme::OpensslTls13],
             Self::CutTls => &[
                 Scheme::Tls12,
                 Scheme::Tls13,

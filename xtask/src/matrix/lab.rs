@@ -15,6 +15,7 @@ use sockless_tests::servers::{
 };
 
 use super::cell::{Before, Case, Check, On, Scheme};
+use super::negotiate;
 use crate::command::target;
 
 /// A cell that takes longer hangs.
@@ -34,6 +35,7 @@ const SERVERS: &[&str] = &[
     "ssh",
     "dropbear",
     "ssh-agent",
+    "kerberos",
 ];
 
 /// The drivers of our own command. The first two get every case, the others a selection.
@@ -153,6 +155,9 @@ impl Lab {
         {
             return Verdict::Skipped(format!("the command has no {option}"));
         }
+        if let Some(why) = negotiate::missing(&self.running, cell.case) {
+            return Verdict::Skipped(why);
+        }
         let folder = self.folder.join(cell.number.to_string());
         let verdict = match self.try_run(cell, &folder) {
             Ok(verdict) => verdict,
@@ -176,6 +181,7 @@ impl Lab {
         let mut words = self.words(cell, fault.as_ref())?;
         words.extend(self.proxies(cell, folder));
         words.extend(self.ssh(cell)?);
+        words.extend(negotiate::words(&self.running, cell.scheme));
         match cell.case.before {
             Before::Nothing => {}
             Before::Source(length) => content::write_file(&folder.join("source"), length)?,
@@ -220,6 +226,11 @@ impl Lab {
         }
         args.extend(filled);
         args.extend(self.login(cell));
+        if cell.case.on == On::Tickets {
+            let command = self.command.display().to_string();
+            args.splice(0..0, [negotiate::environment(&self.running), command]);
+            return ("env".into(), args);
+        }
         (self.command.clone(), args)
     }
 
@@ -347,6 +358,10 @@ impl Lab {
             _ => nginx.url(host, ""),
         };
         let (client, client_key) = nginx.client_pem();
+        let ca = match cell.case.on {
+            On::Tickets => self.running.kerberized().ca_pem(),
+            _ => nginx.ca_pem(),
+        };
         let mut words = vec![
             ("{url-v4}", url.replace("localhost", "127.0.0.1")),
             ("{url-tls}", url.replace("http:", "https:")),
@@ -365,7 +380,7 @@ impl Lab {
                 "{http-as-https}",
                 nginx.http_url("").replace("http:", "https:"),
             ),
-            ("{ca}", nginx.ca_pem().display().to_string()),
+            ("{ca}", ca.display().to_string()),
             ("{other-ca}", nginx.other_ca_pem().display().to_string()),
             ("{client}", client.display().to_string()),
             ("{client-key}", client_key.display().to_string()),

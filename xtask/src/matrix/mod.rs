@@ -4,6 +4,7 @@
 mod cases;
 mod cell;
 mod lab;
+mod negotiate;
 mod proxied;
 mod report;
 mod sample;
@@ -105,6 +106,8 @@ fn all_cases() -> impl Iterator<Item = &'static cell::Case> {
         proxied::REFUSED,
         ssh::SSH,
         ssh::SSH_REFUSED,
+        negotiate::TICKETS,
+        negotiate::TICKETS_REFUSED,
     ];
     groups.into_iter().flatten()
 }
@@ -160,7 +163,8 @@ mod tests {
         let mut failing = cases::FAULTS
             .iter()
             .chain(proxied::REFUSED)
-            .chain(ssh::SSH_REFUSED);
+            .chain(ssh::SSH_REFUSED)
+            .chain(negotiate::TICKETS_REFUSED);
         assert!(failing.all(|case| case.codes[0] != 0));
     }
 }
