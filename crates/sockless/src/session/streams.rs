@@ -4,6 +4,7 @@ use sockless_core::{Error, Event, Exchange, Raw, TransferId};
 
 use super::{Session, parked};
 use crate::TunnelTo;
+use crate::parties::Wanted;
 #[cfg(feature = "ssh")]
 use crate::secure::Ssh;
 use crate::way::Way;
@@ -19,6 +20,21 @@ enum Carries {
     Bytes,
     #[cfg(feature = "ssh")]
     Ssh(Ssh, Box<dyn Exchange>),
+}
+
+impl Stream {
+    /// The contexts that its layers make.
+    fn wanted(&self) -> Vec<Wanted> {
+        let mut wanted = parked::of_proxies(&self.to.proxies, true);
+        #[cfg(feature = "ssh")]
+        if let Carries::Ssh(client, _) = &self.carries {
+            let login = client.context(&self.to.host);
+            wanted.extend(
+                login.map(|(provider, service, host)| Wanted::new(provider, service, host)),
+            );
+        }
+        wanted
+    }
 }
 
 impl Session {
@@ -51,7 +67,7 @@ impl Session {
     }
 
     fn open_or_hold(&mut self, stream: Stream) -> Result<TransferId, Error> {
-        let wanted = parked::of_proxies(&stream.to.proxies, true);
+        let wanted = stream.wanted();
         if wanted.is_empty() {
             let id = self.open(stream)?;
             self.streams.insert(id, None);
