@@ -9,6 +9,7 @@
 mod credentials;
 mod failures;
 mod kdcs;
+mod ssh;
 mod ways;
 
 use std::fs;

@@ -61,7 +61,6 @@ impl What {
             Self::Stream(stream) => stream.to.options.notes,
         }
     }
-
 }
 
 impl Held {

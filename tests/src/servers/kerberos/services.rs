@@ -21,7 +21,7 @@ pub enum Way {
     Https,
     /// Squid as an HTTP proxy for everything and everywhere.
     Proxy,
-    /// OpenSSH, with gssapi-with-mic and nothing else.
+    /// OpenSSH, with gssapi-with-mic, and with the key [`Kerberized::ssh_key`].
     Ssh,
     /// Dante as a SOCKS5 proxy, at every level of protection; its service is `rcmd`.
     Socks,
@@ -101,6 +101,11 @@ impl Kerberized {
     /// A `known_hosts` file with the key of [`Way::Ssh`], for 127.0.0.1 and localhost.
     pub fn known_hosts(&self) -> PathBuf {
         self.instance.folder().join("known_hosts")
+    }
+
+    /// The private key that [`Way::Ssh`] takes as well, without a passphrase.
+    pub fn ssh_key(&self) -> PathBuf {
+        self.instance.folder().join("user")
     }
 
     /// Who may log in to [`Way::Ssh`]: whoever runs the tests, as
@@ -264,6 +269,7 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
     let host = folder.join("host");
     ssh::keys::create_key(&host, &["-t", "ed25519"])?;
     let host = fs::read_to_string(host.with_extension("pub"))?;
+    ssh::keys::create_key(&folder.join("user"), &["-t", "ed25519"])?;
     ssh::write_known_hosts(folder, port, &[host])?;
     let logins = folder.join("logins");
     fs::create_dir_all(&logins)?;
@@ -282,7 +288,8 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
              HostKey \"{}\"\n\
              PidFile \"{}\"\n\
              PermitRootLogin yes\n\
-             PubkeyAuthentication no\n\
+             PubkeyAuthentication yes\n\
+             AuthorizedKeysFile \"{}\"\n\
              PasswordAuthentication no\n\
              KbdInteractiveAuthentication no\n\
              GSSAPIAuthentication yes\n\
@@ -293,6 +300,7 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
              UsePAM {pam}\n",
             path("host"),
             path("sshd.pid"),
+            path("user.pub"),
         ),
     )?;
     if place::is_root() {
