@@ -9,6 +9,7 @@
 mod credentials;
 mod failures;
 mod kdcs;
+mod lies;
 mod ssh;
 mod ways;
 

@@ -250,7 +250,7 @@ fn the_service_and_the_servers_name_can_be_said() {
 /// A ticket of somebody who is not let in: the server refuses, and another method is tried.
 #[test]
 fn a_refused_ticket_is_no_end() {
-    let stranger = || ticket("nopreauth", realms());
+    let stranger = || ticket("short", realms());
     let outcome = World::new(config()).sftp(&client(with_key(account().security(stranger()))), &[]);
     outcome.is_whole();
     assert!(
@@ -273,7 +273,7 @@ fn a_connection_is_its_owners() {
     for client in [&owner, &other, &owner, &other] {
         world.sftp(client, &[]).is_whole();
     }
-    let refused = client(account().security(ticket("nopreauth", realms())));
+    let refused = client(account().security(ticket("short", realms())));
     let outcome = world.sftp(&refused, &[]);
     assert_eq!(outcome.error().reason(), Reason::Authentication);
 }
