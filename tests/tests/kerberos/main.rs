@@ -6,10 +6,12 @@
     reason = "tests own sockets, files, clocks and processes"
 )]
 
+mod contexts;
 mod credentials;
 mod failures;
 mod kdcs;
 mod lies;
+mod nowhere;
 mod ssh;
 mod ways;
 

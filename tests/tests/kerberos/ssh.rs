@@ -20,7 +20,7 @@ use crate::{Outcome, World, config, get, provider, realms, servers};
 /// What is fetched by sftp.
 const LENGTH: u64 = 1 << 20;
 
-fn file() -> PathBuf {
+pub(crate) fn file() -> PathBuf {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     let make = || {
         let name = format!("sftp-by-ticket-{}", std::process::id());
@@ -36,7 +36,7 @@ fn port() -> u16 {
 }
 
 /// The account at the server, and nothing to show for it.
-fn account() -> Credentials {
+pub(crate) fn account() -> Credentials {
     Credentials::new(servers().1.ssh_user().expect("a user"))
 }
 
@@ -61,7 +61,7 @@ fn settings(credentials: Credentials) -> Config {
     Config::new(credentials, Arc::new(rules)).library(Library::Russh)
 }
 
-fn client(credentials: Credentials) -> Arc<Client> {
+pub(crate) fn client(credentials: Credentials) -> Arc<Client> {
     Arc::new(settings(credentials).build().expect("good settings"))
 }
 
@@ -100,7 +100,7 @@ impl World {
         self.session.ssh(to, Arc::clone(client), exchange)
     }
 
-    fn sftp(&mut self, client: &Arc<Client>, via: &[Proxy]) -> Outcome {
+    pub(crate) fn sftp(&mut self, client: &Arc<Client>, via: &[Proxy]) -> Outcome {
         let id = self.start_sftp(client, via).expect("it starts");
         self.finish(&[id]).remove(0)
     }
@@ -108,7 +108,7 @@ impl World {
 
 impl Outcome {
     /// The whole file has come, and every byte of it is right.
-    fn is_whole(&self) {
+    pub(crate) fn is_whole(&self) {
         if let Err(error) = &self.result {
             panic!("{error}; {:#?}; {}", self.notes, servers().1.log());
         }
@@ -116,7 +116,7 @@ impl Outcome {
         assert_eq!(content::check(0, &self.body), Ok(()));
     }
 
-    fn has_note(&self, part: &str) -> bool {
+    pub(crate) fn has_note(&self, part: &str) -> bool {
         self.notes.iter().any(|note| note.contains(part))
     }
 }
@@ -297,6 +297,27 @@ fn parallel_transfers_fetch_one_ticket() {
     assert!(
         all.iter().all(|count| *count == all[0] && *count <= 4),
         "{all:?}"
+    );
+}
+
+/// Nobody answers who could give a ticket: the total timeout counts all the same.
+#[test]
+fn a_transfer_that_waits_for_a_ticket_has_its_total_timeout() {
+    let silent = format!("127.0.0.1:{}", servers().0.silent_port());
+    let realms = realms().without_kdcs(REALM);
+    let realms = realms.kdc(REALM, &silent).expect("a KDC");
+    let client = client(account().security(ticket(USER, realms)));
+    let mut world = World::new(config());
+    let to = TunnelTo::new("localhost", port()).expect("a place");
+    let limit = std::time::Duration::from_secs(1);
+    let to = to.timeouts(|timeouts| timeouts.total = Some(limit));
+    let exchange = Box::new(Sftp::get(Get::new("nothing")));
+    let id = world.session.ssh(to, client, exchange).expect("it starts");
+    let outcome = world.finish(&[id]).remove(0);
+    let error = outcome.error();
+    assert_eq!(
+        (error.layer(), error.reason()),
+        ("kerberos", Reason::TotalTimeout)
     );
 }
 

@@ -138,12 +138,20 @@ impl Login {
 
     /// What the peer says about its side of the context; its refusal follows.
     pub(super) fn context_refused(&mut self, text: &str, cx: &mut Cx<'_>) {
-        let text = text.trim().escape_debug().to_string();
-        self.without_context(&format!("the peer: {text}"), cx);
+        let text = text.trim();
+        cx.note(LAYER, || {
+            format!("{NAME} does not do: the peer: {}", text.escape_debug())
+        });
+        self.tried_in_vain(&format!("the peer: {text}"));
     }
 
     fn without_context(&mut self, why: &str, cx: &mut Cx<'_>) {
         cx.note(LAYER, || format!("{NAME} does not do: {why}"));
+        self.tried_in_vain(why);
+    }
+
+    /// For the error, which escapes all of it.
+    fn tried_in_vain(&mut self, why: &str) {
         if let Some(last) = self.tried.last_mut() {
             last.push_str(&format!(" ({why})"));
         }
