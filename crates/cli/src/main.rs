@@ -243,6 +243,13 @@ const SSH: &str = match (cfg!(feature = "ssh"), cfg!(feature = "ssh-libssh2")) {
     (false, false) => "none",
 };
 
+/// Who speaks Kerberos in this build.
+const KERBEROS: &str = if cfg!(feature = "kerberos-gssapi") {
+    "gssapi"
+} else {
+    "none"
+};
+
 fn print_version() {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -263,6 +270,7 @@ fn print_version() {
          Features: brotli gzip deflate parallel{native}{demo}\n\
          TLS: {BACKENDS}\n\
          SSH: {SSH}\n\
+         Kerberos: {KERBEROS}\n\
          Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
         driver::names()

@@ -34,6 +34,8 @@ const SERVERS: &[&str] = &[
     "ssh",
     "dropbear",
     "ssh-agent",
+    "kdc",
+    "kerberos",
 ];
 
 /// The drivers of our own command. The first two get every case, the others a selection.
@@ -43,9 +45,9 @@ const DRIVERS: &[&str] = &["uring", "blocking", "tokio", "compio", "aio"];
 pub(super) struct Lab {
     command: PathBuf,
     is_our_own: bool,
-    help: String,
-    version: String,
-    running: Running,
+    pub(super) help: String,
+    pub(super) version: String,
+    pub(super) running: Running,
     folder: PathBuf,
 }
 
@@ -176,6 +178,7 @@ impl Lab {
         let mut words = self.words(cell, fault.as_ref())?;
         words.extend(self.proxies(cell, folder));
         words.extend(self.ssh(cell)?);
+        words.extend(self.tickets(cell)?);
         match cell.case.before {
             Before::Nothing => {}
             Before::Source(length) => content::write_file(&folder.join("source"), length)?,
@@ -220,6 +223,7 @@ impl Lab {
         }
         args.extend(filled);
         args.extend(self.login(cell));
+        args.extend(self.by_ticket(cell));
         (self.command.clone(), args)
     }
 
@@ -435,6 +439,8 @@ fn execute(program: &Path, folder: &Path, args: &[String]) -> io::Result<Run> {
     let (out, err) = (folder.join("printed"), folder.join("said"));
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).env("HOME", folder);
+    // The machine's realms are none of the cells'.
+    command.env("KRB5_CONFIG", "/dev/null");
     for name in [
         "http_proxy",
         "https_proxy",
@@ -520,7 +526,11 @@ fn contains(place: &str, text: &str, part: &str) -> Result<(), String> {
 
 fn host(scheme: Scheme) -> Host {
     match scheme {
-        Scheme::Http | Scheme::OpensslHttp | Scheme::Russh | Scheme::Libssh2 => Host::Http,
+        Scheme::Http
+        | Scheme::OpensslHttp
+        | Scheme::Russh
+        | Scheme::Libssh2
+        | Scheme::Ticket { .. } => Host::Http,
         Scheme::Tls12 | Scheme::OpensslTls12 => Host::Tls12,
         Scheme::Tls13 | Scheme::OpensslTls13 => Host::Tls13,
     }

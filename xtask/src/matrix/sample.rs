@@ -50,6 +50,9 @@ const SAMPLE: &[&str] = &[
     "sftp list",
     "sftp, agent",
     "sftp through two jumps",
+    "Negotiate",
+    "socks5 by ticket, confidentiality",
+    "sftp by ticket",
     // What the system says, and what it does not.
     "refused",
     "unknown name",
