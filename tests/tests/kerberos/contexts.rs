@@ -82,7 +82,7 @@ fn fetch(lie: &str, with_key: bool) -> Outcome {
         let text = fs::read(hostile().key()).expect("a key");
         let mut identities = Identities::new();
         let identity = Identity::from_file(KeyFile::new("the key", &text), None, None);
-        identities.keys.push(identity.ok().expect("a good key"));
+        identities.keys.push(identity.expect("a good key"));
         credentials.keys = Some(Arc::new(identities));
     }
     let mut rules = HostKeyRules::new();

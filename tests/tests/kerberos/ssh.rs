@@ -45,7 +45,7 @@ fn with_key(mut credentials: Credentials) -> Credentials {
     let text = fs::read(servers().1.ssh_key()).expect("a key");
     let mut identities = Identities::new();
     let identity = Identity::from_file(KeyFile::new("the other key", &text), None, None);
-    identities.keys.push(identity.ok().expect("a good key"));
+    identities.keys.push(identity.expect("a good key"));
     credentials.keys = Some(Arc::new(identities));
     credentials
 }
@@ -186,7 +186,7 @@ fn jump_hosts_take_tickets() {
     let client = client(account().security(provider));
     let jump = Proxy::ssh("localhost", port(), Arc::clone(&client)).expect("a jump");
     let mut world = World::new(config());
-    let outcome = world.sftp(&client, &[jump.clone()]);
+    let outcome = world.sftp(&client, std::slice::from_ref(&jump));
     outcome.is_whole();
     let logins = outcome.notes.iter();
     let logins = logins.filter(|note| note.starts_with("ssh: logged in"));

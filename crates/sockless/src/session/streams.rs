@@ -25,15 +25,16 @@ enum Carries {
 impl Stream {
     /// The contexts that its layers make.
     fn wanted(&self) -> Vec<Wanted> {
-        let mut wanted = parked::of_proxies(&self.to.proxies, true);
-        #[cfg(feature = "ssh")]
-        if let Carries::Ssh(client, _) = &self.carries {
-            let login = client.context(&self.to.host);
-            wanted.extend(
-                login.map(|(provider, service, host)| Wanted::new(provider, service, host)),
-            );
+        let wanted = parked::of_proxies(&self.to.proxies, true);
+        match &self.carries {
+            Carries::Bytes => wanted,
+            #[cfg(feature = "ssh")]
+            Carries::Ssh(client, _) => {
+                let login = client.context(&self.to.host);
+                let login = login.map(|(by, service, host)| Wanted::new(by, service, host));
+                wanted.into_iter().chain(login).collect()
+            }
         }
-        wanted
     }
 }
 
