@@ -4,14 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use sockless::core::{Culprit, SecurityProvider};
+use sockless::core::{Buf, Culprit, SecurityProvider};
 use sockless::kerberos::{Credentials as Tickets, Realms};
 use sockless::ssh::keys::{Identities, Identity, KeyFile};
 use sockless::ssh::known_hosts::{HostKeyRules, KnownHosts};
 use sockless::ssh::login::Credentials;
-use sockless::ssh::sftp::{Get, Sftp};
+use sockless::ssh::sftp::{Get, Put, Sftp};
 use sockless::ssh::{Client, Config, Library};
-use sockless::{Auth, Error, Protection, Proxy, Reason, TransferId, TunnelTo};
+use sockless::{Auth, Error, Event, Protection, Proxy, Reason, TransferId, TunnelTo, run};
 use sockless_tests::content;
 use sockless_tests::servers::{HEIMDAL_REALM, PASSWORD, REALM, USER, Way};
 
@@ -147,6 +147,45 @@ fn a_ticket_logs_in_and_a_kept_connection_needs_no_other() {
             "{log}"
         );
     }
+}
+
+/// The application knows a transfer that has waited for a ticket by the same id as before: it sends under it.
+#[test]
+fn an_upload_begins_when_its_ticket_is_there() {
+    let client = client(account().security(users().remove(0).1));
+    let mut world = World::new(config());
+    let path = file().with_extension("up");
+    let to = TunnelTo::new("localhost", port()).expect("a place");
+    let name = path.display().to_string().into_bytes();
+    let exchange = Box::new(Sftp::put(Put::new(name)));
+    let id = world.session.ssh(to, client, exchange).expect("it starts");
+    let (content, mut at) = (content::bytes(300_000), 0);
+    let mut outcomes = Vec::new();
+    run(
+        &mut world.session,
+        &mut *world.driver,
+        |session, of, event| {
+            assert_eq!(of, id);
+            match event {
+                Event::WantBody { room } if at < content.len() => {
+                    let end = content.len().min(at + room);
+                    session
+                        .send_body(id, Buf::from(&content[at..end]))
+                        .expect("room");
+                    at = end;
+                    if at == content.len() {
+                        session.finish_body(id).expect("it was asked for");
+                    }
+                }
+                Event::Done { outcome, .. } => outcomes.push(outcome),
+                _ => {}
+            }
+        },
+    )
+    .expect("the driver goes on");
+    assert!(matches!(&outcomes[..], [Ok(())]), "{outcomes:?}");
+    assert_eq!(content::check_file(&path, 300_000), Ok(()));
+    fs::remove_file(path).expect("it is there");
 }
 
 /// No other credential anywhere: not for the proxy, and not for the server.

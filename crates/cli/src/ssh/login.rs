@@ -105,16 +105,8 @@ impl Logins {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<Login, Failure> {
-        let given = args
-            .auth
-            .user
-            .as_deref()
-            .map(|user| user.split_once(':').unwrap_or((user, "")))
-            .map(|(user, password)| match &self.tickets {
-                // A name in a realm; the password is for its KDC alone.
-                Some(_) => (user.split_once('@').map_or(user, |(user, _)| user), ""),
-                None => (user, password),
-            });
+        let given = args.auth.user.as_deref();
+        let given = given.map(|text| account(text, self.tickets.is_some()));
         let user = user
             .or(given.map(|(user, _)| user))
             .filter(|user| !user.is_empty());
@@ -395,6 +387,16 @@ impl Logins {
     }
 }
 
+/// The account and the password that `-u` names. With tickets it is a name in a realm, and the password is
+/// for its KDC alone: no server gets it.
+fn account(user: &str, by_ticket: bool) -> (&str, &str) {
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    match by_ticket {
+        true => (user.split_once('@').map_or(user, |(user, _)| user), ""),
+        false => (user, password),
+    }
+}
+
 /// Unpredictable, from what the standard library seeds its own hash maps with.
 fn salt() -> [u8; 20] {
     use std::hash::{BuildHasher as _, Hasher as _};
@@ -502,5 +504,23 @@ fn library(name: &str) -> Result<Library, Failure> {
         other => Err(Failure::usage(format!(
             "--ssh-backend {other}: it is russh or libssh2"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_for_the_kdc_is_for_nobody_else() {
+        assert_eq!(account("alice:secret", false), ("alice", "secret"));
+        assert_eq!(account("alice@EXAMPLE.COM:secret", true), ("alice", ""));
+        assert_eq!(account("alice", true), ("alice", ""));
+        assert_eq!(account(":", true), ("", ""));
+        // An account may have such a name where no realm is meant.
+        assert_eq!(
+            account("alice@site:secret", false),
+            ("alice@site", "secret")
+        );
     }
 }

@@ -99,6 +99,19 @@ impl Credentials {
     }
 
     /// With tickets, or what else such contexts are made of.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use sockless_core::SecurityProvider;
+    /// use sockless_ssh::login::Credentials;
+    ///
+    /// fn by_ticket(kerberos: Arc<dyn SecurityProvider>) -> Credentials {
+    ///     let mut alice = Credentials::new("alice").security(kerberos);
+    ///     // The ticket is for host/web.example.com, whatever name is connected to.
+    ///     alice.server_identity = Some("web.example.com".to_owned());
+    ///     alice
+    /// }
+    /// ```
     #[must_use]
     pub fn security(mut self, provider: Arc<dyn SecurityProvider>) -> Self {
         self.security = Some(provider);
