@@ -131,7 +131,8 @@ class Context(asyncssh.auth.ServerAuth):
             self.send_packet(65, string(b"an error of the mechanism"))
             self.send_failure()
         else:
-            self.token(b"not the second token" if self.lie == "token" else b"token 2")
+            answers = {"token": b"not the second token", "endless": b"and another"}
+            self.token(answers.get(self.lie, b"token 2"))
 
     def on_mic(self, _kind, _id, packet):
         data = self._conn.get_userauth_request_data(self._method)

@@ -35,7 +35,7 @@ pub const TOKEN: &str = "123456";
 ///
 /// As `gss-WHAT`, gssapi-with-mic with a mechanism of its own, the first that is offered: `token 1` is
 /// answered by `token 2`, and the code over a message is `this is mine: ` and the message. `honest`,
-/// `early` (a token before its turn), `mechanism` (one that was not offered), `token` (a wrong one),
+/// `early` (a token before its turn), `mechanism` (one that was not offered), `token` (a wrong one), `endless`,
 /// `error`, `error-token`, `again` (another token after the code).
 ///
 /// sftp serves the content read-only, and takes uploads without keeping them. As

@@ -52,6 +52,7 @@ impl SecurityContext for Count {
         match (self.0, from_peer) {
             (1, None) => Ok(Step::Continue(b"token 1".to_vec())),
             (2, Some(b"token 2")) => Ok(Step::Done(None)),
+            (_, Some(b"and another")) => Ok(Step::Continue(b"token 1".to_vec())),
             _ => Err(Fault::misbehaved(
                 Reason::Authentication,
                 "not a token of mine",
@@ -122,6 +123,7 @@ fn each_lie_ends_the_method_and_not_the_login() {
         ("token", "not a token of mine"),
         ("error", "the peer: The clock \\u{1b}[31mis wrong"),
         ("error-token", "the peer: a token of its mechanism"),
+        ("endless", "no security context after 16 tokens"),
         ("again", "a context that is complete, or was never begun"),
     ] {
         let outcome = fetch(lie, true);

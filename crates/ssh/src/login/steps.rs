@@ -68,8 +68,8 @@ pub(super) enum Step {
     Offered(Box<dyn Signer>),
     /// A key signs.
     Signing(Box<dyn Signer>, String, zeroize::Zeroizing<Vec<u8>>),
-    /// A security context is on its way.
-    Context(Box<dyn SecurityContext>),
+    /// A security context is on its way; so many steps of it have been made.
+    Context(Box<dyn SecurityContext>, u32),
     /// Somebody types.
     Asking(Asking),
     Done,

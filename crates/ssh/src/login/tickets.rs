@@ -15,6 +15,9 @@ use crate::client::Library;
 /// The method's name.
 pub(crate) const NAME: &str = "gssapi-with-mic";
 
+/// Steps of a context before it has to be established; Kerberos takes two.
+const ROUNDS: u32 = 16;
+
 impl Credentials {
     /// Whether the method may be used at all.
     fn may_use_tickets(&self) -> bool {
@@ -72,7 +75,7 @@ impl Login {
                     format!("logging in towards {service}/{host} by {NAME}")
                 });
                 let mechanisms = mechanisms.iter().map(|one| one.to_vec()).collect();
-                self.step = Step::Context(context);
+                self.step = Step::Context(context, 0);
                 self.tried.push(NAME.to_owned());
                 backend.authenticate(&self.credentials.user, Method::Gssapi(mechanisms));
                 true
@@ -111,8 +114,13 @@ impl Login {
         cx: &mut Cx<'_>,
     ) {
         let made = match core::mem::replace(&mut self.step, Step::Waiting) {
-            Step::Context(mut context) => {
-                step(&mut *context, token, mic_over, cx).map(|step| (step, context))
+            Step::Context(_, ROUNDS) => {
+                let what = format!("no security context after {ROUNDS} tokens");
+                Err(Fault::new(Culprit::Limit, Reason::Authentication, what))
+            }
+            Step::Context(mut context, rounds) => {
+                let step = step(&mut *context, token, mic_over, cx);
+                step.map(|step| (step, context, rounds + 1))
             }
             _ => Err(Fault::misbehaved(
                 Reason::Authentication,
@@ -120,9 +128,9 @@ impl Login {
             )),
         };
         match made {
-            Ok((step, context)) => {
+            Ok((step, context, rounds)) => {
                 match &step {
-                    GssStep::Token(_) => self.step = Step::Context(context),
+                    GssStep::Token(_) => self.step = Step::Context(context, rounds),
                     GssStep::Done { .. } => cx.note(LAYER, || {
                         format!("the peer has proven who it is, by {}", context.mechanism())
                     }),
