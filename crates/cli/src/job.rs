@@ -90,7 +90,7 @@ pub(crate) fn jobs(args: Args) -> Result<Vec<Job>, Failure> {
         negotiate: kerberos.server,
         netrc: netrc(&args)?,
         #[cfg(feature = "ssh")]
-        logins: ssh::Logins::new(&args)?,
+        logins: ssh::Logins::new(&args, kerberos.tickets)?,
     });
     let args = Rc::new(args);
     let memory: Option<Arc<[u8]>> = (has_data && !args.request.get).then(|| data.as_slice().into());

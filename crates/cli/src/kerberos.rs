@@ -15,14 +15,50 @@ use crate::report::{Failure, code};
 /// Files that krb5.conf may include.
 const INCLUDES: usize = 64;
 
+/// Tickets of one user's.
+#[cfg(feature = "ssh")]
+#[derive(Clone)]
+pub(crate) struct Tickets(pub(crate) Arc<dyn SecurityProvider>);
+
+#[cfg(feature = "ssh")]
+impl core::fmt::Debug for Tickets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Tickets({})", self.0.identity())
+    }
+}
+
+#[cfg(feature = "ssh")]
+impl Tickets {
+    /// Those that are there anyway: of the keytab or the cache that options name, or of the usual
+    /// cache. `None`: no option names any, and there is no such cache.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged, Kerberos is not built in.
+    pub(crate) fn at_hand(
+        options: &KerberosArgs,
+        environment: Environment<'_>,
+    ) -> Result<Option<Self>, Failure> {
+        let named = options.krb5_keytab.is_some() || options.krb5_ccache.is_some();
+        if !named && !ccache(options, environment)?.exists() {
+            return Ok(None);
+        }
+        let realms = realms(options, environment)?;
+        provider(options, None, &realms, environment).map(|made| Some(Self(made)))
+    }
+}
+
 /// Who we are by Kerberos.
 #[derive(Clone, Default)]
 pub(crate) struct Kerberos {
     /// To servers.
     pub(crate) server: Option<Auth>,
+    /// The same tickets, for servers that are no web servers.
+    #[cfg(feature = "ssh")]
+    pub(crate) tickets: Option<Tickets>,
     proxy: Option<Auth>,
     socks: Option<Auth>,
     protection: Level,
+    levels_in_the_clear: bool,
 }
 
 impl Kerberos {
@@ -40,6 +76,7 @@ impl Kerberos {
         } = options;
         let mut own = Self {
             protection: options.socks5_gssapi_protection,
+            levels_in_the_clear: options.socks5_gssapi_nec,
             ..Self::default()
         };
         if !(*negotiate || *proxy_negotiate || *socks5_gssapi) {
@@ -55,6 +92,10 @@ impl Kerberos {
             Some(server) if users[0] == users[1] => Some(Arc::clone(server)),
             _ => wanted[1].then(|| make(users[1])).transpose()?,
         };
+        #[cfg(feature = "ssh")]
+        {
+            own.tickets = server.clone().map(Tickets);
+        }
         own.server = server.map(|server| {
             let auth = Auth::negotiate(server);
             named(auth, options.service_name.as_deref())
@@ -74,11 +115,15 @@ impl Kerberos {
         let http = matches!(proxy.kind(), ProxyKind::Http | ProxyKind::Https);
         match (&self.socks, &self.proxy) {
             (Some(auth), _) if socks5 => {
-                proxy.auth(auth.clone()).protection(match self.protection {
+                let proxy = proxy.auth(auth.clone()).protection(match self.protection {
                     Level::None => Protection::None,
                     Level::Integrity => Protection::Integrity,
                     Level::Confidentiality => Protection::Confidentiality,
-                })
+                });
+                match self.levels_in_the_clear {
+                    true => proxy.levels_in_the_clear(),
+                    false => proxy,
+                }
             }
             (_, Some(auth)) if http => proxy.auth(auth.clone()),
             _ => proxy,

@@ -76,6 +76,13 @@ pub trait SecurityProvider: Send + Sync {
         self.context(service, host)
     }
 
+    /// The mechanisms of the contexts that [`SecurityProvider::context`] makes, as DER-encoded object
+    /// identifiers, for protocols in which they are named (SSH, RFC 4462 section 3.2). Default:
+    /// none, and such a protocol does without.
+    fn mechanisms(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
+
     /// What a context towards that service lacks at that time, e.g. a ticket: the name of an
     /// [`Errand`] that brings it. `None`: nothing that an errand could bring.
     fn lacks(&self, _service: &str, _host: &str, _wall: SystemTime) -> Option<Arc<str>> {

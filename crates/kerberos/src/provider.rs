@@ -23,6 +23,9 @@ const FAILURE: Duration = Duration::from_secs(5);
 /// Services whose tickets, or failures, are remembered.
 pub(crate) const SERVICES: usize = 4096;
 
+/// 1.2.840.113554.1.2.2, Kerberos 5 (RFC 4121 section 1), in DER.
+const MECHANISM: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+
 /// Who makes the messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -368,6 +371,10 @@ impl SecurityProvider for Kerberos {
 
     fn identity(&self) -> Arc<str> {
         Arc::clone(&self.identity)
+    }
+
+    fn mechanisms(&self) -> &'static [&'static [u8]] {
+        &[MECHANISM]
     }
 
     fn lacks(&self, service: &str, host: &str, wall: SystemTime) -> Option<Arc<str>> {

@@ -130,6 +130,7 @@ struct Security {
     service: String,
     host: String,
     at_least: Protection,
+    in_the_clear: bool,
 }
 
 /// A destination that the proxy is told, or that we look up first.
@@ -244,6 +245,7 @@ fn socks(proxy: &Proxy, to: Place) -> Result<Layer, Error> {
         service: service.to_owned(),
         host: host.to_owned(),
         at_least: proxy.protection,
+        in_the_clear: proxy.levels_in_the_clear,
     });
     if security.is_none() && proxy.protection != Protection::None {
         let what = "protection up to a proxy takes SOCKS5, and credentials that make contexts";
@@ -329,6 +331,9 @@ impl Layer {
                     let Security { service, host, .. } = security;
                     let context = security.provider.context(service, host)?;
                     socks = socks.security(context, security.at_least);
+                    if security.in_the_clear {
+                        socks = socks.levels_in_the_clear();
+                    }
                 }
                 Ok(Box::new(socks))
             }

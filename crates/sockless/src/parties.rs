@@ -278,12 +278,18 @@ impl Side {
 
     /// `false`: the answer is delivered as it is, as there is nothing else to try.
     fn challenged(&self, head: &Head, moment: Moment, pool: &Pool, notes: &mut Vec<Note>) -> bool {
-        self.with(moment, pool, notes, |authenticator, dialog, cx| {
-            matches!(
-                authenticator.challenged(dialog, &head.fields, cx),
-                Verdict::Retry
-            )
-        })
+        self.with(
+            moment,
+            pool,
+            notes,
+            |authenticator, dialog, cx| match authenticator.challenged(dialog, &head.fields, cx) {
+                Verdict::Retry => true,
+                Verdict::GiveUp(why) => {
+                    cx.note("auth", || why.what);
+                    false
+                }
+            },
+        )
     }
 
     fn accepted(

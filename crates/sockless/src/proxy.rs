@@ -58,6 +58,7 @@ pub struct Proxy {
     pub(crate) tunnel: bool,
     pub(crate) ssh: Option<Ssh>,
     pub(crate) protection: Protection,
+    pub(crate) levels_in_the_clear: bool,
 }
 
 impl Proxy {
@@ -88,6 +89,7 @@ impl Proxy {
             tunnel: false,
             ssh: None,
             protection: Protection::None,
+            levels_in_the_clear: false,
         })
     }
 
@@ -210,6 +212,15 @@ impl Proxy {
         self
     }
 
+    /// Agrees with a SOCKS5 proxy on the level of protection in the clear, as NEC's reference
+    /// implementation does, against RFC 1961 section 4.3. Somebody in between can then change which
+    /// level is taken; less than [`Proxy::protection`] requires is refused all the same.
+    #[must_use]
+    pub fn levels_in_the_clear(mut self) -> Self {
+        self.levels_in_the_clear = true;
+        self
+    }
+
     /// Whether requests for `http:` are handed to it as they are.
     pub(crate) fn forwards(&self) -> bool {
         matches!(self.kind, ProxyKind::Http | ProxyKind::Https) && !self.tunnel
@@ -285,6 +296,7 @@ mod tests {
             base().http10(),
             base().tunnel(),
             base().protection(Protection::Integrity),
+            base().levels_in_the_clear(),
         ];
         for (at, one) in others.iter().enumerate() {
             assert_ne!(*one, base());

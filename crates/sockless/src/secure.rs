@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use sockless_core::{Error, Fault, Filter};
+use sockless_core::{Error, Fault, Filter, SecurityProvider};
 
 #[cfg(any(feature = "tls-rustls", feature = "tls-ring", feature = "tls-openssl"))]
 pub(crate) use sockless_tls::Client as TlsClient;
@@ -94,6 +94,23 @@ impl Ssh {
             Some(to) => self.0.tunnel(host, port, to)?,
         };
         Ok(Box::new(filter))
+    }
+
+    /// What a login at `host` makes a context of: provider, service, and host.
+    #[cfg(feature = "ssh")]
+    pub(crate) fn context<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> Option<(&'a Arc<dyn SecurityProvider>, &'a str, &'a str)> {
+        self.0.context(host)
+    }
+
+    #[cfg(not(feature = "ssh"))]
+    pub(crate) fn context<'a>(
+        &'a self,
+        _host: &'a str,
+    ) -> Option<(&'a Arc<dyn SecurityProvider>, &'a str, &'a str)> {
+        match *self.0 {}
     }
 
     #[cfg(not(feature = "ssh"))]

@@ -200,6 +200,9 @@ pub enum Event {
         /// What the MIC is made over at the end.
         mic_over: Vec<u8>,
     },
+    /// The peer says what went wrong with its side of the context (RFC 4462 section 3.8);
+    /// [`Event::Denied`] follows. Escape it before it is shown.
+    GssError(String),
     /// The channel is open and what was asked for has started.
     Opened(Channel),
     /// The channel could not be opened, or refused what was asked for; its number is free.

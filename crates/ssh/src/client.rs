@@ -5,13 +5,13 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sockless_core::{Culprit, Fault, LayerKey, Reason};
+use sockless_core::{Culprit, Fault, LayerKey, Reason, SecurityProvider};
 
 use crate::LAYER;
 use crate::algorithms::Algorithms;
 use crate::backend::Backend;
 use crate::filter::{Mode, Ssh};
-use crate::login::{Credentials, HostKeys};
+use crate::login::{Credentials, HostKeys, unsupported};
 
 /// The library that speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl Library {
             Self::Russh => "russh",
             Self::Libssh2 => "libssh2",
         }
+    }
+
+    /// Whether it can log in with a security context (`gssapi-with-mic`, RFC 4462).
+    pub fn has_gssapi(self) -> bool {
+        self == Self::Russh
     }
 }
 
@@ -122,7 +127,8 @@ impl Config {
     ///
     /// # Errors
     /// [`Reason::BadRequest`] for an algorithm or an interval that the library does not have,
-    /// [`Reason::Unsupported`] for a library that is not built in.
+    /// [`Reason::Unsupported`] for a library that is not built in, or that does not have the only
+    /// method that there are credentials for.
     pub fn build(self) -> Result<Client, Fault> {
         let Tuning { window, packet, .. } = self.tuning;
         if window < 32 * 1024 || !(1024..=256 * 1024).contains(&packet) || packet > window {
@@ -132,9 +138,15 @@ impl Config {
             );
             return Err(Fault::new(Culprit::Misuse, Reason::BadRequest, what));
         }
-        let library = self.start()?;
+        let speaks = self.library.or(Library::BUILT_IN.first().copied());
+        let speaks = speaks.ok_or_else(|| missing(None))?;
+        let library = self.start(speaks)?;
+        if self.credentials.has_tickets_alone() && !speaks.has_gssapi() {
+            return Err(unsupported(speaks));
+        }
         Ok(Client {
             id: next_id(),
+            speaks,
             library,
             algorithms: self.algorithms,
             tuning: self.tuning,
@@ -143,20 +155,23 @@ impl Config {
         })
     }
 
-    fn start(&self) -> Result<Box<dyn Libraries>, Fault> {
-        let library = self.library.or(Library::BUILT_IN.first().copied());
+    fn start(&self, library: Library) -> Result<Box<dyn Libraries>, Fault> {
         match library {
             #[cfg(feature = "russh")]
-            Some(Library::Russh) => {
+            Library::Russh => {
                 let library = crate::russh::Library::new(&self.algorithms, self.tuning.clone())?;
                 Ok(Box::new(library))
             }
             #[cfg(feature = "libssh2")]
-            Some(Library::Libssh2) => {
+            Library::Libssh2 => {
                 let library = crate::libssh2::Library::new(&self.algorithms, self.tuning.clone())?;
                 Ok(Box::new(library))
             }
-            other => Err(missing(other)),
+            #[allow(
+                unreachable_patterns,
+                reason = "with all libraries built in, none is missing"
+            )]
+            other => Err(missing(Some(other))),
         }
     }
 }
@@ -209,6 +224,7 @@ pub(crate) trait Libraries: Send + Sync {
 /// ```
 pub struct Client {
     id: u64,
+    speaks: Library,
     library: Box<dyn Libraries>,
     algorithms: Algorithms,
     tuning: Tuning,
@@ -245,10 +261,24 @@ impl Client {
         let backend = self.library.connect(&algorithms)?;
         let login = crate::login::Login::new(
             (host, port),
+            self.speaks,
             Arc::clone(&self.credentials),
             Arc::clone(&self.host_keys),
         );
         Ok(Ssh::new(backend, login, mode, self.tuning.clone()))
+    }
+
+    /// The context that a login at that host may make: provider, service, and the host that the
+    /// ticket is for. What it lacks ([`SecurityProvider::lacks`]) is to be fetched before the
+    /// filter is made. `None`: no login makes one.
+    pub fn context<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> Option<(&'a Arc<dyn SecurityProvider>, &'a str, &'a str)> {
+        let provider = self.credentials.security.as_ref()?;
+        let (service, host) = self.credentials.context(host)?;
+        let can = self.speaks.has_gssapi();
+        can.then_some((provider, service, host))
     }
 
     /// What tells these settings from all others in this process.

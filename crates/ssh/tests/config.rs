@@ -219,6 +219,28 @@ fn jumps() {
 }
 
 #[test]
+fn tickets_are_wanted_or_not_and_may_be_for_another_name() {
+    let text = "Host h\nGSSAPIAuthentication yes\nGSSAPIServerIdentity h.example.com\n\
+                Host *\nGSSAPIAuthentication no\nGSSAPIDelegateCredentials yes\n";
+    let found = settings(text, "h");
+    assert_eq!(found.gssapi_authentication, Some(true));
+    assert_eq!(
+        found.gssapi_server_identity.as_deref(),
+        Some("h.example.com")
+    );
+    // Nobody is given tickets of the user's.
+    assert_eq!(found.ignored[0].1, "gssapidelegatecredentials");
+    let other = settings(text, "other");
+    assert_eq!(other.gssapi_authentication, Some(false));
+    assert_eq!(other.gssapi_server_identity, None);
+    assert!(
+        fault("GSSAPIAuthentication perhaps", "h")
+            .what
+            .contains("perhaps")
+    );
+}
+
+#[test]
 fn what_has_no_meaning_here_is_listed() {
     let text = "ForwardX11 yes\nHost h\nIgnoreUnknown use*,Odd\nUseKeychain yes\nodd 1\n\
                 ControlMaster auto\nHost other\nTunnel yes\n";

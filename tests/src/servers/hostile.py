@@ -98,6 +98,59 @@ class Server(asyncssh.SSHServer):
         return list(responses) == ["yes"]
 
 
+class Context(asyncssh.auth.ServerAuth):
+    """gssapi-with-mic (RFC 4462) with a mechanism that is none: tokens are counted, and a code
+    is the message itself behind a word."""
+
+    _handler_names = asyncssh.auth._ServerGSSMICAuth._handler_names
+
+    @classmethod
+    def supported(cls, conn):
+        return (conn.get_owner().user or "").startswith("gss-")
+
+    async def _start(self, packet):
+        self.lie = self._username.partition("-")[2]
+        (count,) = struct.unpack(">I", packet.get_bytes(4))
+        offered = [packet.get_string() for _ in range(count)]
+        if self.lie == "early":
+            self.token(b"before anything")
+        # Of another length, and SPNEGO, which RFC 4462 forbids.
+        other = bytes.fromhex("06062b0601050502")
+        self.send_packet(60, string(other if self.lie == "mechanism" else offered[0]))
+
+    def token(self, token):
+        self.send_packet(61, string(token))
+
+    def on_token(self, _kind, _id, packet):
+        assert packet.get_string() == b"token 1"
+        if self.lie == "error":
+            text = b"The clock \x1b[31mis wrong\n"
+            self.send_packet(64, b"\0\x0d\0\0", b"\0\0\0\1", string(text), string(b"en"))
+            self.send_failure()
+        elif self.lie == "error-token":
+            self.send_packet(65, string(b"an error of the mechanism"))
+            self.send_failure()
+        else:
+            answers = {"token": b"not the second token", "endless": b"and another"}
+            self.token(answers.get(self.lie, b"token 2"))
+
+    def on_mic(self, _kind, _id, packet):
+        data = self._conn.get_userauth_request_data(self._method)
+        if packet.get_string() != b"this is mine: " + data:
+            self.send_failure()
+        elif self.lie == "again":
+            self.token(b"token 2")
+        else:
+            self.send_success()
+
+    _packet_handlers = {61: on_token, 66: on_mic}
+
+
+asyncssh.auth.register_auth_method(
+    b"gssapi-with-mic", asyncssh.auth._ClientGSSMICAuth, Context
+)
+
+
 class Sftp:
     """Answers the requests of one channel, in the way that `mode` says."""
 

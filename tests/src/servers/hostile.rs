@@ -33,6 +33,11 @@ pub const TOKEN: &str = "123456";
 /// | `change` | the password is old; a new one has to be [`PASSWORD`] and `!` |
 /// | `no-method` | no method at all is offered |
 ///
+/// As `gss-WHAT`, gssapi-with-mic with a mechanism of its own, the first that is offered: `token 1` is
+/// answered by `token 2`, and the code over a message is `this is mine: ` and the message. `honest`,
+/// `early` (a token before its turn), `mechanism` (one that was not offered), `token` (a wrong one), `endless`,
+/// `error`, `error-token`, `again` (another token after the code).
+///
 /// sftp serves the content read-only, and takes uploads without keeping them. As
 /// `sftp-WHAT`: `fx-N` (the status of all but
 /// questions about names), `endless` (a directory), `names`

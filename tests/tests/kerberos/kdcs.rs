@@ -30,7 +30,7 @@ fn many_transfers_share_one_exchange() {
     let auth = login("nopreauth", PASSWORD, realms());
     let url = kerberized.http_url("/private/1k");
     let mut world = World::new(config());
-    let ids: Vec<_> = (0..200)
+    let ids: Vec<_> = (0..1000)
         .map(|_| {
             let request = get(&url).auth(auth.clone().unasked());
             world.start(request).expect("it starts")

@@ -6,15 +6,19 @@
     reason = "tests own sockets, files, clocks and processes"
 )]
 
+mod contexts;
 mod credentials;
 mod delegation;
 mod failures;
 mod kdcs;
+mod lies;
+mod nowhere;
+mod ssh;
 mod ways;
 mod world;
 
 use sockless::kerberos::Backend;
-use world::{World, alice, config, get, login, provider, realms, servers};
+use world::{Outcome, World, alice, config, get, login, provider, realms, servers};
 
 /// The one under test.
 const BACKEND: Backend = Backend::Rust;

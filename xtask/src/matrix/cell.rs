@@ -1,5 +1,7 @@
 //! The vocabulary of the matrix: what a cell is made of.
 
+use super::tickets::{self, Kdc};
+
 /// One thing that a user does, and what has to come of it.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -36,12 +38,12 @@ pub(super) enum On {
     Https,
     /// Apache httpd, by plain HTTP.
     Apache,
-    /// A server that takes Kerberos' tickets, by plain HTTP and by TLS with each backend.
-    Tickets,
     /// A fault by its name; also what `{url-tls}` leads to.
     Fault(&'static str),
     /// nginx by HTTPS, on a way that ends the connection inside of the answer.
     CutTls,
+    /// Servers that take tickets, by each backend for Kerberos and with each KDC's tickets.
+    Tickets,
     /// A port on which nobody listens.
     Refused,
 }
@@ -145,6 +147,15 @@ pub(super) enum Scheme {
     Russh,
     /// SSH, by libssh2.
     Libssh2,
+    /// Tickets.
+    Ticket {
+        /// The column's name.
+        name: &'static str,
+        /// Who speaks Kerberos.
+        backend: &'static str,
+        /// Who gives the tickets.
+        kdc: Kdc,
+    },
 }
 
 impl Scheme {
@@ -178,7 +189,7 @@ impl Scheme {
     pub(super) fn is_tls(self) -> bool {
         !matches!(
             self,
-            Self::Http | Self::OpensslHttp | Self::Russh | Self::Libssh2
+            Self::Http | Self::OpensslHttp | Self::Russh | Self::Libssh2 | Self::Ticket { .. }
         )
     }
 
@@ -192,6 +203,7 @@ impl Scheme {
             Self::OpensslTls13 => "openssl-1.3",
             Self::Russh => "russh",
             Self::Libssh2 => "libssh2",
+            Self::Ticket { name, .. } => name,
         }
     }
 }
@@ -203,13 +215,13 @@ impl On {
             Self::EachScheme => &Scheme::ALL,
             Self::EachBackend => &Scheme::BACKENDS,
             Self::Https => &[Scheme::Tls13, Scheme::OpensslTls13],
-            Self::Tickets => &[Scheme::Http, Scheme::Tls13, Scheme::OpensslTls13],
             Self::CutTls => &[
                 Scheme::Tls12,
                 Scheme::Tls13,
                 Scheme::OpensslTls12,
                 Scheme::OpensslTls13,
             ],
+            Self::Tickets => tickets::COLUMNS,
             Self::Sshd | Self::Dropbear => &[Scheme::Russh, Scheme::Libssh2],
             Self::Http | Self::Apache | Self::Ssh | Self::Fault(_) | Self::Refused => {
                 &[Scheme::Http]

@@ -15,7 +15,6 @@ use sockless_tests::servers::{
 };
 
 use super::cell::{Before, Case, Check, On, Scheme};
-use super::negotiate;
 use crate::command::target;
 
 /// A cell that takes longer hangs.
@@ -35,6 +34,7 @@ const SERVERS: &[&str] = &[
     "ssh",
     "dropbear",
     "ssh-agent",
+    "kdc",
     "kerberos",
 ];
 
@@ -45,9 +45,9 @@ const DRIVERS: &[&str] = &["uring", "blocking", "tokio", "compio", "aio"];
 pub(super) struct Lab {
     command: PathBuf,
     is_our_own: bool,
-    help: String,
-    version: String,
-    running: Running,
+    pub(super) help: String,
+    pub(super) version: String,
+    pub(super) running: Running,
     folder: PathBuf,
 }
 
@@ -155,9 +155,6 @@ impl Lab {
         {
             return Verdict::Skipped(format!("the command has no {option}"));
         }
-        if let Some(why) = negotiate::missing(&self.running, cell.case) {
-            return Verdict::Skipped(why);
-        }
         let folder = self.folder.join(cell.number.to_string());
         let verdict = match self.try_run(cell, &folder) {
             Ok(verdict) => verdict,
@@ -181,7 +178,7 @@ impl Lab {
         let mut words = self.words(cell, fault.as_ref())?;
         words.extend(self.proxies(cell, folder));
         words.extend(self.ssh(cell)?);
-        words.extend(negotiate::words(&self.running, cell.scheme));
+        words.extend(self.tickets(cell)?);
         match cell.case.before {
             Before::Nothing => {}
             Before::Source(length) => content::write_file(&folder.join("source"), length)?,
@@ -226,11 +223,7 @@ impl Lab {
         }
         args.extend(filled);
         args.extend(self.login(cell));
-        if cell.case.on == On::Tickets {
-            let command = self.command.display().to_string();
-            args.splice(0..0, [negotiate::environment(&self.running), command]);
-            return ("env".into(), args);
-        }
+        args.extend(self.by_ticket(cell));
         (self.command.clone(), args)
     }
 
@@ -358,10 +351,7 @@ impl Lab {
             _ => nginx.url(host, ""),
         };
         let (client, client_key) = nginx.client_pem();
-        let ca = match cell.case.on {
-            On::Tickets => self.running.kerberized().ca_pem(),
-            _ => nginx.ca_pem(),
-        };
+        let ca = nginx.ca_pem();
         let mut words = vec![
             ("{url-v4}", url.replace("localhost", "127.0.0.1")),
             ("{url-tls}", url.replace("http:", "https:")),
@@ -450,6 +440,8 @@ fn execute(program: &Path, folder: &Path, args: &[String]) -> io::Result<Run> {
     let (out, err) = (folder.join("printed"), folder.join("said"));
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).env("HOME", folder);
+    // The machine's realms are none of the cells'.
+    command.env("KRB5_CONFIG", "/dev/null");
     for name in [
         "http_proxy",
         "https_proxy",
@@ -535,7 +527,11 @@ fn contains(place: &str, text: &str, part: &str) -> Result<(), String> {
 
 fn host(scheme: Scheme) -> Host {
     match scheme {
-        Scheme::Http | Scheme::OpensslHttp | Scheme::Russh | Scheme::Libssh2 => Host::Http,
+        Scheme::Http
+        | Scheme::OpensslHttp
+        | Scheme::Russh
+        | Scheme::Libssh2
+        | Scheme::Ticket { .. } => Host::Http,
         Scheme::Tls12 | Scheme::OpensslTls12 => Host::Tls12,
         Scheme::Tls13 | Scheme::OpensslTls13 => Host::Tls13,
     }

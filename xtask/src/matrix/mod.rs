@@ -4,11 +4,11 @@
 mod cases;
 mod cell;
 mod lab;
-mod negotiate;
 mod proxied;
 mod report;
 mod sample;
 mod ssh;
+mod tickets;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -68,7 +68,8 @@ fn run_cells(lab: &Lab, filter: Option<&str>) -> Vec<Entry> {
                 let missing = unavailable
                     .entry(driver)
                     .or_insert_with(|| lab.unavailable(driver));
-                let verdict = match missing {
+                let no_tickets = lab.no_tickets(case, *scheme);
+                let verdict = match missing.as_ref().or(no_tickets.as_ref()) {
                     Some(why) => Verdict::Skipped(why.clone()),
                     None if scheme.openssl() && !lab.has_openssl() => {
                         Verdict::Skipped("the command has no backend openssl".to_owned())
@@ -106,8 +107,8 @@ fn all_cases() -> impl Iterator<Item = &'static cell::Case> {
         proxied::REFUSED,
         ssh::SSH,
         ssh::SSH_REFUSED,
-        negotiate::TICKETS,
-        negotiate::TICKETS_REFUSED,
+        tickets::TICKETS,
+        tickets::TICKETS_REFUSED,
     ];
     groups.into_iter().flatten()
 }
@@ -164,7 +165,7 @@ mod tests {
             .iter()
             .chain(proxied::REFUSED)
             .chain(ssh::SSH_REFUSED)
-            .chain(negotiate::TICKETS_REFUSED);
+            .chain(tickets::TICKETS_REFUSED);
         assert!(failing.all(|case| case.codes[0] != 0));
     }
 }

@@ -21,7 +21,10 @@ pub(crate) struct KerberosArgs {
     /// How everything up to the SOCKS5 proxy is protected at least
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) socks5_gssapi_protection: Level,
-    /// What the server's service is called [default: HTTP]
+    /// Agree with the SOCKS5 proxy on the protection in the clear, as NEC's implementation does
+    #[arg(long)]
+    pub(crate) socks5_gssapi_nec: bool,
+    /// What the server's service is called [default: HTTP, with SSH host]
     #[arg(long, value_name = "NAME")]
     pub(crate) service_name: Option<String>,
     /// What the proxy's service is called [default: HTTP]

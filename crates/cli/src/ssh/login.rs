@@ -1,6 +1,6 @@
 //! Who we are to an SSH server, and which servers are believed: options, files, environment.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
@@ -19,6 +19,7 @@ use sockless::ssh::login::Credentials;
 use sockless::ssh::{self, Algorithms, Client, Library, Tuning};
 
 use crate::args::Args;
+use crate::kerberos::Tickets;
 use crate::proxy;
 use crate::report::{Failure, code, complain};
 
@@ -33,6 +34,10 @@ const MAX_JUMPS: usize = 8;
 pub(crate) struct Logins {
     /// What ssh_config(5) says, if that is wanted.
     config: Option<Configuration>,
+    /// What `--negotiate` logs in with.
+    tickets: Option<Tickets>,
+    /// What is there for `GSSAPIAuthentication`, when that was first said.
+    at_hand: OnceCell<Option<Tickets>>,
     home: String,
     local_user: String,
     made: RefCell<HashMap<(String, u16, String), Arc<Client>>>,
@@ -54,7 +59,7 @@ pub(super) struct Login {
 impl Logins {
     /// # Errors
     /// The configuration cannot be read.
-    pub(crate) fn new(args: &Args) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &Args, tickets: Option<Tickets>) -> Result<Self, Failure> {
         let home = proxy::environment("HOME").unwrap_or_default();
         let user = proxy::environment("USER").or_else(|| proxy::environment("LOGNAME"));
         let config = match &args.ssh.ssh_config {
@@ -77,6 +82,8 @@ impl Logins {
         };
         Ok(Self {
             config,
+            tickets,
+            at_hand: OnceCell::new(),
             home,
             local_user: user.unwrap_or_else(|| "root".into()),
             made: RefCell::default(),
@@ -98,11 +105,8 @@ impl Logins {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<Login, Failure> {
-        let given = args
-            .auth
-            .user
-            .as_deref()
-            .map(|user| user.split_once(':').unwrap_or((user, "")));
+        let given = args.auth.user.as_deref();
+        let given = given.map(|text| account(text, self.tickets.is_some()));
         let user = user
             .or(given.map(|(user, _)| user))
             .filter(|user| !user.is_empty());
@@ -203,6 +207,13 @@ impl Logins {
         credentials.keys = Some(Arc::new(self.identities(args, settings)?));
         credentials.password = password.map(|password| password.to_owned().into());
         credentials.ask = true;
+        if let Some(Tickets(provider)) = self.tickets(args, settings) {
+            credentials.security = Some(provider);
+            credentials.server_identity = settings.gssapi_server_identity.clone();
+            if let Some(service) = &args.kerberos.service_name {
+                credentials.service.clone_from(service);
+            }
+        }
         credentials.methods = settings
             .preferred_authentications
             .clone()
@@ -214,6 +225,27 @@ impl Logins {
             config = config.library(library(name)?);
         }
         config.build().map_err(at_ssh(code::USAGE))
+    }
+
+    /// The tickets to log in with, if that is wanted.
+    fn tickets(&self, args: &Args, settings: &Settings) -> Option<Tickets> {
+        let asked = || settings.gssapi_authentication == Some(true);
+        let at_hand = || {
+            // A configuration that is for many hosts and programs is no reason to stop.
+            let found = Tickets::at_hand(&args.kerberos, &proxy::environment);
+            found.unwrap_or_else(|failure| {
+                complain(format_args!(
+                    "warning: GSSAPIAuthentication: {}",
+                    failure.what
+                ));
+                None
+            })
+        };
+        match &self.tickets {
+            Some(tickets) => Some(tickets.clone()),
+            None if asked() => self.at_hand.get_or_init(at_hand).clone(),
+            None => None,
+        }
     }
 
     fn identities(&self, args: &Args, settings: &Settings) -> Result<Identities, Failure> {
@@ -355,6 +387,16 @@ impl Logins {
     }
 }
 
+/// The account and the password that `-u` names. With tickets it is a name in a realm, and the password is
+/// for its KDC alone: no server gets it.
+fn account(user: &str, by_ticket: bool) -> (&str, &str) {
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    match by_ticket {
+        true => (user.split_once('@').map_or(user, |(user, _)| user), ""),
+        false => (user, password),
+    }
+}
+
 /// Unpredictable, from what the standard library seeds its own hash maps with.
 fn salt() -> [u8; 20] {
     use std::hash::{BuildHasher as _, Hasher as _};
@@ -462,5 +504,23 @@ fn library(name: &str) -> Result<Library, Failure> {
         other => Err(Failure::usage(format!(
             "--ssh-backend {other}: it is russh or libssh2"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_for_the_kdc_is_for_nobody_else() {
+        assert_eq!(account("alice:secret", false), ("alice", "secret"));
+        assert_eq!(account("alice@EXAMPLE.COM:secret", true), ("alice", ""));
+        assert_eq!(account("alice", true), ("alice", ""));
+        assert_eq!(account(":", true), ("", ""));
+        // An account may have such a name where no realm is meant.
+        assert_eq!(
+            account("alice@site:secret", false),
+            ("alice@site", "secret")
+        );
     }
 }

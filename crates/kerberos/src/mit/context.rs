@@ -1,6 +1,6 @@
 //! Security contexts by GSS-API (RFC 2743, RFC 2744).
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
 use core::{ptr, slice};
 use std::sync::Arc;
 
@@ -319,11 +319,21 @@ pub(super) fn check(major: u32, minor: u32, doing: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let of_mechanism = (minor != 0).then(|| display(minor, 2)).flatten();
+    let of_mechanism = of_mechanism.filter(|text| !text.starts_with("Unknown"));
+    let number = match minor.wrapping_sub(BASE) {
+        number @ 0..128 => Some(number),
+        _ => of_mechanism.as_deref().and_then(number_of),
+    };
     let said = of_mechanism.or_else(|| display(major & ERRORS, 1));
     let said = format!("{doing}: {}", said.unwrap_or_default());
-    let number = minor.wrapping_sub(BASE);
-    if number < 128 {
-        return Err(code::fault(number, &said));
+    if let Some(number) = number {
+        let mut fault = code::fault(number, &said);
+        if number == 31 {
+            // It is the peer's message that does not hold: no password of ours is in it.
+            fault.culprit = Culprit::PeerMisbehaved;
+            fault.remedy = Some("somebody in between may have changed or replayed it");
+        }
+        return Err(fault);
     }
     let culprit = match major & 0x00ff_0000 {
         DEFECTIVE_TOKEN | BAD_SIG => Culprit::PeerMisbehaved,
@@ -332,6 +342,17 @@ pub(super) fn check(major: u32, minor: u32, doing: &str) -> Result<(), Fault> {
     let what = format!("{said} (GSS {major:#x}, {minor})");
     Err(Fault::new(culprit, Reason::Authentication, what)
         .remedy("see the server's log, and check the service's name"))
+}
+
+/// The protocol's number for a text of the library's. Inside SPNEGO the numbers of mechanisms are replaced by
+/// others, and the text is all that is left of them.
+fn number_of(said: &str) -> Option<u32> {
+    (0..128).find(|number| {
+        let code = BASE.wrapping_add(*number).cast_signed();
+        // SAFETY: without a context the text is a C string of the library's own, which is not freed.
+        let text = unsafe { CStr::from_ptr(ffi::krb5_get_error_message(ptr::null_mut(), code)) };
+        code::name(*number).is_some() && text.to_bytes() == said.as_bytes()
+    })
 }
 
 /// The library's text for a status; `kind` 1: GSS-API's, 2: the mechanism's.

@@ -18,6 +18,9 @@ const BASE: i32 = -1_765_328_384;
 /// Protocol errors have numbers below.
 const PROTOCOL: i32 = 128;
 
+/// The library's codes about encodings: `ASN1_BAD_TIMEFORMAT` and what follows.
+const ASN1: core::ops::Range<i32> = 1_859_794_432..1_859_794_496;
+
 /// Name type of a service on a host (RFC 4120 section 6.2).
 const SRV_HST: i32 = 3;
 
@@ -210,8 +213,10 @@ impl Krb5 {
             said
         };
         let said = format!("{doing}: {said}");
-        match u32::try_from(code - BASE) {
-            Ok(number) if code - BASE < PROTOCOL => code::fault(number, &said),
+        // The library has tables of codes all over the numbers: this may wrap.
+        let number = code.wrapping_sub(BASE);
+        match u32::try_from(number) {
+            Ok(named) if number < PROTOCOL => code::fault(named, &said),
             _ => fault_of_library(code, &said),
         }
     }
@@ -219,13 +224,19 @@ impl Krb5 {
 
 /// Codes of the library's own; those that stand for one of the protocol's are told by that.
 fn fault_of_library(code: krb5_error_code, said: &str) -> Fault {
-    match code - BASE {
+    match code.wrapping_sub(BASE) {
         // KRB5_PREAUTH_FAILED
         210 => code::fault(24, said),
         // KRB5_KDCREP_SKEW
-        195 => code::fault(37, said),
+        148 => code::fault(37, said),
         // KRB5_KDCREP_MODIFIED: the answer is to another question, or was changed.
-        192 => code::fault(41, said),
+        147 => code::fault(41, said),
+        // What cannot be decoded.
+        _ if ASN1.contains(&code) => {
+            let what = format!("{said} (krb5 code {code})");
+            Fault::misbehaved(Reason::Authentication, what)
+                .remedy("check that what is asked is a KDC")
+        }
         _ => Fault::new(
             Culprit::PeerIncompatible,
             Reason::Authentication,

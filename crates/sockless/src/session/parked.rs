@@ -32,6 +32,8 @@ struct Held {
     /// An errand has failed: the context will say so, or another way will be found.
     failed: bool,
     paused: bool,
+    /// When it was looked at first; it waits since then.
+    since: Option<Instant>,
 }
 
 /// What waits.
@@ -59,11 +61,13 @@ impl What {
             Self::Stream(stream) => stream.to.options.notes,
         }
     }
+}
 
+impl Held {
     fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Job(job) => job.deadline,
-            Self::Stream(_) => None,
+        match &self.what {
+            What::Job(job) => job.deadline,
+            What::Stream(stream) => Some(self.since? + stream.to.options.timeouts.total?),
         }
     }
 }
@@ -78,6 +82,7 @@ impl Parked {
             rounds: 0,
             failed: false,
             paused: false,
+            since: None,
         };
         self.held.insert(id, held);
         self.ready.push_back(id);
@@ -149,7 +154,7 @@ impl Parked {
 
     /// Ends what has waited too long.
     fn expire(&mut self, now: Instant) {
-        let late = |held: &Held| held.what.deadline().is_some_and(|at| at <= now);
+        let late = |held: &Held| held.deadline().is_some_and(|at| at <= now);
         let late = self.held.iter().filter(|(_, held)| late(held));
         let late: Vec<TransferId> = late.map(|(id, _)| *id).collect();
         for id in late {
@@ -161,7 +166,7 @@ impl Parked {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadlines = self.held.values().filter_map(|held| held.what.deadline());
+        let deadlines = self.held.values().filter_map(|held| held.deadline());
         deadlines.min()
     }
 
@@ -224,6 +229,7 @@ impl Session {
             return;
         };
         let wall = self.parties.at(now).wall();
+        held.since.get_or_insert(now);
         let lacking = !held.failed && held.rounds < ROUNDS;
         held.rounds += 1;
         let wanted = held.wanted.iter().filter(|_| lacking);
@@ -274,9 +280,14 @@ impl Session {
                 Ok(_) => Ok(()),
                 Err((job, error)) => Err((so_far(&job, now), error)),
             },
-            What::Stream(stream) => self
-                .open_held(id, *stream)
-                .map_err(|error| (Box::default(), error)),
+            What::Stream(mut stream) => {
+                // Waiting was a part of it.
+                let waited = held.since.map(|since| now.saturating_duration_since(since));
+                let total = &mut stream.to.options.timeouts.total;
+                *total = total.map(|total| total.saturating_sub(waited.unwrap_or_default()));
+                self.open_held(id, *stream)
+                    .map_err(|error| (Box::default(), error))
+            }
         };
         match started {
             Ok(()) if held.paused => self.engine.pause(self.hop(id)),
@@ -289,16 +300,16 @@ impl Session {
 /// The contexts that the way through proxies takes; `tunnels`: the last one opens a tunnel, too.
 pub(super) fn of_proxies(proxies: &[Proxy], tunnels: bool) -> Vec<Wanted> {
     let wanted = proxies.iter().enumerate().filter_map(|(at, proxy)| {
-        let auth = proxy.auth.as_ref()?;
+        let auth = proxy.auth.as_ref();
+        let is_passed = at + 1 < proxies.len() || tunnels;
         let contexts = match proxy.kind {
-            // They take no contexts; an SSH server logs in with its own settings.
-            ProxyKind::Socks4 | ProxyKind::Socks4a | ProxyKind::Ssh => None,
-            ProxyKind::Socks5 | ProxyKind::Socks5h => auth.contexts(SOCKS_SERVICE, &proxy.host),
-            _ if at + 1 < proxies.len() || tunnels => auth
-                .may_negotiate()
-                .then(|| auth.contexts("HTTP", &proxy.host))
-                .flatten(),
-            _ => None,
+            // It takes none.
+            ProxyKind::Socks4 | ProxyKind::Socks4a => None,
+            ProxyKind::Ssh => proxy.ssh.as_ref()?.context(&proxy.host),
+            ProxyKind::Socks5 | ProxyKind::Socks5h => auth?.contexts(SOCKS_SERVICE, &proxy.host),
+            ProxyKind::Http | ProxyKind::Https => auth
+                .filter(|auth| is_passed && auth.may_negotiate())?
+                .contexts("HTTP", &proxy.host),
         };
         let (provider, service, host) = contexts?;
         Some(Wanted::new(provider, service, host))

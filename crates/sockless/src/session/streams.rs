@@ -4,6 +4,7 @@ use sockless_core::{Error, Event, Exchange, Raw, TransferId};
 
 use super::{Session, parked};
 use crate::TunnelTo;
+use crate::parties::Wanted;
 #[cfg(feature = "ssh")]
 use crate::secure::Ssh;
 use crate::way::Way;
@@ -19,6 +20,22 @@ enum Carries {
     Bytes,
     #[cfg(feature = "ssh")]
     Ssh(Ssh, Box<dyn Exchange>),
+}
+
+impl Stream {
+    /// The contexts that its layers make.
+    fn wanted(&self) -> Vec<Wanted> {
+        let wanted = parked::of_proxies(&self.to.proxies, true);
+        match &self.carries {
+            Carries::Bytes => wanted,
+            #[cfg(feature = "ssh")]
+            Carries::Ssh(client, _) => {
+                let login = client.context(&self.to.host);
+                let login = login.map(|(by, service, host)| Wanted::new(by, service, host));
+                wanted.into_iter().chain(login).collect()
+            }
+        }
+    }
 }
 
 impl Session {
@@ -51,7 +68,7 @@ impl Session {
     }
 
     fn open_or_hold(&mut self, stream: Stream) -> Result<TransferId, Error> {
-        let wanted = parked::of_proxies(&stream.to.proxies, true);
+        let wanted = stream.wanted();
         if wanted.is_empty() {
             let id = self.open(stream)?;
             self.streams.insert(id, None);

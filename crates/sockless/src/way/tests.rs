@@ -195,6 +195,69 @@ fn a_connection_that_is_bound_to_a_user_is_nobody_elses() {
     }
 }
 
+/// A connection that SSH has made one account's, by one user's tickets: whoever logs in with others has
+/// other settings, and so another connection, at a destination and at a jump host alike.
+#[cfg(feature = "ssh")]
+mod over_ssh {
+    use sockless_ssh::Client;
+    use sockless_ssh::known_hosts::HostKeyRules;
+    use sockless_ssh::login::Credentials;
+
+    use super::*;
+    use crate::TunnelTo;
+    use crate::secure::Ssh;
+
+    fn client(ticket: &'static str, account: &str) -> Arc<Client> {
+        let credentials = Credentials::new(account).security(Arc::new(Ticket(ticket)));
+        let rules = Arc::new(HostKeyRules::new());
+        let config = sockless_ssh::Config::new(credentials, rules);
+        Arc::new(config.build().expect("good settings"))
+    }
+
+    /// A way by one choice for each thing that it depends on; `clients` are who may log in.
+    fn share(one: [usize; 5], other: [usize; 5], clients: &[Arc<Client>; 3]) -> bool {
+        let way = |[host, port, who, jump, socks]: [usize; 5]| {
+            let host = ["a.example", "b.example", "127.0.0.1"][host];
+            let mut to = TunnelTo::new(host, [22, 2222, 23][port]).expect("a place");
+            if socks > 0 {
+                let user = ["alice@EXAMPLE", "bob@EXAMPLE"][socks - 1];
+                to = to.proxy(proxy("socks5h://p:1").auth(negotiate(user)));
+            }
+            if jump > 0 {
+                let at = Arc::clone(&clients[jump - 1]);
+                to = to.proxy(Proxy::ssh("jump.example", 22, at).expect("a jump"));
+            }
+            (to, Ssh(Arc::clone(&clients[who])))
+        };
+        let (one, other) = (way(one), way(other));
+        let ways = [&one, &other].map(|(to, client)| Way::of_ssh(to, client));
+        assert_eq!(ways[0] == ways[1], ways[0].to_owned() == ways[1].to_owned());
+        ways[0] == ways[1]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn who_logs_in_with_other_tickets_has_another_connection(
+            base in prop::array::uniform5(0..3_usize),
+            field in 0..5_usize,
+            step in 1..3_usize,
+        ) {
+            // Two users of one account, and one of them in another.
+            let clients = [
+                client("alice@EXAMPLE", "web"),
+                client("bob@EXAMPLE", "web"),
+                client("alice@EXAMPLE", "root"),
+            ];
+            let mut other = base;
+            other[field] = (base[field] + step) % 3;
+            prop_assert!(share(base, base, &clients));
+            prop_assert!(!share(base, other, &clients), "{:?} {:?}", base, other);
+        }
+    }
+}
+
 /// CVE-2026-3784: a tunnel that was opened with other credentials for the proxy.
 #[test]
 fn a_tunnel_is_for_the_credentials_that_opened_it() {

@@ -38,6 +38,10 @@ pub struct Settings {
     pub proxy_jump: Option<Vec<Jump>>,
     /// Methods of authentication, in order.
     pub preferred_authentications: Option<Vec<String>>,
+    /// Whether tickets are used, where there are any.
+    pub gssapi_authentication: Option<bool>,
+    /// The name in the server's ticket, where it is not the host's.
+    pub gssapi_server_identity: Option<String>,
     /// Algorithms of host keys, as [`Algorithms::set`] takes them.
     pub host_key_algorithms: Option<String>,
     /// Algorithms of key exchange, as [`Algorithms::set`] takes them.
@@ -137,6 +141,8 @@ impl Settings {
                 let methods = one()?.split(',').map(str::to_owned).collect();
                 set(&mut self.preferred_authentications, methods);
             }
+            "gssapiauthentication" => set(&mut self.gssapi_authentication, flag(one()?)?),
+            "gssapiserveridentity" => set(&mut self.gssapi_server_identity, one()?.to_owned()),
             "hostkeyalgorithms" => set(&mut self.host_key_algorithms, names(one()?)?),
             "kexalgorithms" => set(&mut self.kex_algorithms, names(one()?)?),
             "ciphers" => set(&mut self.ciphers, names(one()?)?),

@@ -6,6 +6,7 @@
 
 mod interactive;
 mod steps;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use sockless_core::{Cx, Fault, SecurityProvider};
 use zeroize::Zeroizing;
 
 pub(crate) use steps::Login;
+pub(crate) use tickets::unsupported;
 
 /// Decides which host keys are trusted.
 pub trait HostKeys: Send + Sync {
@@ -50,8 +52,15 @@ pub struct Credentials {
     pub keys: Option<Arc<dyn Keys>>,
     /// For `password`, and for a `keyboard-interactive` that asks for one hidden line.
     pub password: Option<Zeroizing<String>>,
-    /// Kerberos and its like, for `gssapi-with-mic`.
+    /// Kerberos and its like, for `gssapi-with-mic` (RFC 4462 section 3). A library that does not
+    /// have the method (libssh2) does without: a note says so.
     pub security: Option<Arc<dyn SecurityProvider>>,
+    /// What the server's service is called there: `host` (RFC 4462 section 3.4), unless its
+    /// keytab says otherwise.
+    pub service: String,
+    /// The name in the server's ticket, where it is not that of the host that is connected to:
+    /// OpenSSH's `GSSAPIServerIdentity`.
+    pub server_identity: Option<String>,
     /// Whether the application is asked (`Ask::Prompts`) for a password that is missing,
     /// and for what `keyboard-interactive` wants to know.
     pub ask: bool,
@@ -68,6 +77,8 @@ impl Credentials {
             keys: None,
             password: None,
             security: None,
+            service: "host".to_owned(),
+            server_identity: None,
             ask: false,
             methods: Vec::new(),
         }
@@ -84,6 +95,26 @@ impl Credentials {
     #[must_use]
     pub fn keys(mut self, keys: Arc<dyn Keys>) -> Self {
         self.keys = Some(keys);
+        self
+    }
+
+    /// With tickets, or what else such contexts are made of.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use sockless_core::SecurityProvider;
+    /// use sockless_ssh::login::Credentials;
+    ///
+    /// fn by_ticket(kerberos: Arc<dyn SecurityProvider>) -> Credentials {
+    ///     let mut alice = Credentials::new("alice").security(kerberos);
+    ///     // The ticket is for host/web.example.com, whatever name is connected to.
+    ///     alice.server_identity = Some("web.example.com".to_owned());
+    ///     alice
+    /// }
+    /// ```
+    #[must_use]
+    pub fn security(mut self, provider: Arc<dyn SecurityProvider>) -> Self {
+        self.security = Some(provider);
         self
     }
 

@@ -12,18 +12,21 @@
 
 use std::sync::Arc;
 
-use sockless_core::{Answer, Ask, Culprit, Cx, Fault, PeerKey, QuestionId, Reason};
+use sockless_core::{
+    Answer, Ask, Culprit, Cx, Fault, PeerKey, QuestionId, Reason, SecurityContext,
+};
 
 use super::interactive::{Asking, Lines};
-use super::{Credentials, HostKeys, Offer, Offers, Signer, Signing, Verdict};
+use super::{Credentials, HostKeys, Offer, Offers, Signer, Signing, Verdict, tickets};
 use crate::LAYER;
 use crate::backend::{Agreed, Backend, Event, Farewell, Method};
+use crate::client::Library;
 use crate::fingerprint;
 use crate::wire;
 
 /// OpenSSH's order.
 const ORDER: [&str; 4] = [
-    "gssapi-with-mic",
+    tickets::NAME,
     "publickey",
     "keyboard-interactive",
     "password",
@@ -37,20 +40,22 @@ const DENIALS: u32 = 1000;
 
 /// A login on one connection.
 pub(crate) struct Login {
-    host: Arc<str>,
+    pub(super) host: Arc<str>,
     port: u16,
-    credentials: Arc<Credentials>,
+    /// Who speaks: not each has each method.
+    pub(super) library: Library,
+    pub(super) credentials: Arc<Credentials>,
     host_keys: Arc<dyn HostKeys>,
-    step: Step,
+    pub(super) step: Step,
     /// Which methods the peer allows, and what is left of ours.
     allowed: Vec<String>,
     left: Left,
     /// What was tried, for the error.
-    tried: Vec<String>,
+    pub(super) tried: Vec<String>,
     denials: u32,
 }
 
-enum Step {
+pub(super) enum Step {
     /// The library exchanges keys.
     Keys,
     /// Somebody decides about the host's key.
@@ -63,6 +68,8 @@ enum Step {
     Offered(Box<dyn Signer>),
     /// A key signs.
     Signing(Box<dyn Signer>, String, zeroize::Zeroizing<Vec<u8>>),
+    /// A security context is on its way; so many steps of it have been made.
+    Context(Box<dyn SecurityContext>, u32),
     /// Somebody types.
     Asking(Asking),
     Done,
@@ -71,6 +78,8 @@ enum Step {
 /// What each method can still do.
 struct Left {
     offers: Option<Box<dyn Offers>>,
+    /// Tickets have not been tried yet.
+    tickets: bool,
     /// The password that is known has not been refused yet, by method.
     password: bool,
     answers: bool,
@@ -85,6 +94,7 @@ impl Left {
         let typed = if credentials.ask { TYPED } else { 0 };
         Self {
             offers: credentials.keys.as_ref().map(|keys| keys.offers()),
+            tickets: credentials.security.is_some(),
             password: known,
             answers: known,
             typed_password: typed,
@@ -96,12 +106,14 @@ impl Left {
 impl Login {
     pub(crate) fn new(
         (host, port): (&str, u16),
+        library: Library,
         credentials: Arc<Credentials>,
         host_keys: Arc<dyn HostKeys>,
     ) -> Self {
         Self {
             host: host.into(),
             port,
+            library,
             left: Left::new(&credentials),
             credentials,
             host_keys,
@@ -209,7 +221,14 @@ impl Login {
                 }
             }
             Event::Prompts(prompts) => self.prompted(prompts, backend, cx),
-            Event::GssStart { .. } | Event::GssToken { .. } => backend.gss(None),
+            Event::GssStart {
+                mechanism,
+                mic_over,
+            } => self.context_begins((&mechanism, &mic_over), backend, cx),
+            Event::GssToken { token, mic_over } => {
+                self.context_goes_on(Some(&token), &mic_over, backend, cx);
+            }
+            Event::GssError(text) => self.context_refused(&text, cx),
             Event::Disconnected { code, text } => return Err(self.thrown_out(code, &text)),
             Event::Failed(fault) => return Err(fault),
             // Nothing was opened yet.
@@ -290,8 +309,17 @@ impl Login {
             true => ORDER.map(str::to_owned).to_vec(),
             false => self.credentials.methods.clone(),
         };
-        for name in ours.iter().filter(|name| self.allowed.contains(name)) {
+        for name in &ours {
+            if !self.allowed.contains(name) {
+                continue;
+            }
             match name.as_str() {
+                tickets::NAME
+                    if core::mem::take(&mut self.left.tickets)
+                        && self.begin_context(backend, cx) =>
+                {
+                    return Ok(());
+                }
                 "publickey" if self.left.offers.is_some() => {
                     self.step = Step::Offering;
                     self.offer(backend, cx)?;

@@ -7,7 +7,7 @@ use core::task::Poll;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::ssh_key::{Certificate, HashAlg, PublicKey};
-use russh::{GssapiAuthenticator, MethodSet, SendError, Signer};
+use russh::{GssapiAuthenticator, GssapiError, MethodSet, SendError, Signer};
 use sockless_core::{Prompt, Prompts};
 use tokio::sync::mpsc::UnboundedReceiver;
 use zeroize::Zeroizing;
@@ -296,5 +296,18 @@ impl GssapiAuthenticator for Context<'_> {
                 Some(_) => {}
             }
         }
+    }
+    async fn gssapi_error(&mut self, error: GssapiError) {
+        let text = match error {
+            GssapiError::Status { message, .. } if !message.trim().is_empty() => message,
+            GssapiError::Status {
+                major_status,
+                minor_status,
+                ..
+            } => format!("GSS {major_status:#x}, {minor_status}"),
+            // What a mechanism would make of it is no more than what the log there has.
+            GssapiError::ErrorToken(_) => "a token of its mechanism about an error".to_owned(),
+        };
+        self.shared.lock().push(Event::GssError(text));
     }
 }

@@ -81,6 +81,18 @@ impl Socks5 {
         self
     }
 
+    /// Names levels of protection in the clear, as NEC's reference implementation does, against RFC 1961
+    /// section 4.3: somebody in between can change which level both sides take. Less than what
+    /// is required is refused all the same, so that require [`Protection::Integrity`] at least to
+    /// have any. To be called after [`Socks5::security`].
+    #[must_use]
+    pub fn levels_in_the_clear(mut self) -> Self {
+        if let Some(security) = &mut self.security {
+            security.name_levels_in_the_clear();
+        }
+        self
+    }
+
     /// What there are credentials for.
     fn methods(&self) -> Vec<u8> {
         let mut methods = Vec::new();

@@ -47,6 +47,8 @@ pub(super) struct Security {
     established: bool,
     /// We have named our level.
     named: bool,
+    /// Levels are named in the clear.
+    in_the_clear: bool,
 }
 
 impl Security {
@@ -58,7 +60,12 @@ impl Security {
             rounds: 0,
             established: false,
             named: false,
+            in_the_clear: false,
         }
+    }
+
+    pub(super) fn name_levels_in_the_clear(&mut self) {
+        self.in_the_clear = true;
     }
 
     pub(super) fn at_least(&self) -> Protection {
@@ -122,14 +129,22 @@ impl Security {
                 Protection::Integrity => 1,
                 Protection::Confidentiality => 2,
             };
-            // Section 4.3: without confidentiality, which may not be available.
-            let message = self.wrap(proxy, LEVEL, &[level], false, cx)?;
-            io.net_out.push(message);
+            if self.in_the_clear {
+                io.net_out.push(header(proxy, LEVEL, 1)?);
+                io.net_out.push(Buf::from(&[level][..]));
+            } else {
+                // Section 4.3: without confidentiality, which may not be available.
+                let message = self.wrap(proxy, LEVEL, &[level], false, cx)?;
+                io.net_out.push(message);
+            }
         }
         let Some(frame) = frame(proxy, io.net_in, LEVEL, cx)? else {
             return waits(proxy, io.net_in, "agreeing on a level of protection");
         };
-        let (plain, _) = self.unwrap(proxy, &frame, cx)?;
+        let plain = match self.in_the_clear {
+            true => Buf::from(&frame[HEADER..]),
+            false => self.unwrap(proxy, &frame, cx)?.0,
+        };
         let level = match *plain {
             [0] => Protection::None,
             [1] => Protection::Integrity,
@@ -149,7 +164,11 @@ impl Security {
         }
         let mechanism = self.context.mechanism();
         cx.note("socks5", || {
-            format!("authenticated by {mechanism}, protection: {level:?}")
+            let how = match self.in_the_clear {
+                true => ", agreed on in the clear",
+                false => "",
+            };
+            format!("authenticated by {mechanism}, protection: {level:?}{how}")
         });
         self.agreed = Some(level);
         Ok(true)

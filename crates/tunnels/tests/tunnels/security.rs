@@ -140,6 +140,54 @@ fn less_protection_than_required_is_refused_and_more_is_taken() {
     }
 }
 
+/// NEC's reference implementation: the level is a byte as it is, and what follows is wrapped.
+#[test]
+fn levels_in_the_clear_are_taken_only_as_high_as_required() {
+    use Protection::{Confidentiality, Integrity, None};
+    for (at_least, level, taken) in [
+        (Confidentiality, 2, true),
+        (Confidentiality, 1, false),
+        (Integrity, 2, true),
+        (Integrity, 0, false),
+        (None, 1, true),
+        (None, 0, true),
+    ] {
+        let context = Box::new(Seal::new(Script::default()));
+        let socks = socks5(name()).security(context, at_least);
+        let mut wire = Wire::new(socks.levels_in_the_clear());
+        wire.goes_on(b"");
+        wire.goes_on(&[5, 1]);
+        let mut round = 0;
+        let ours = [0, 1, 2][at_least as usize];
+        while !wire.sent().ends_with(&[1, 2, 0, 1, ours]) {
+            wire.goes_on(&frame(1, &Seal::answer(round)));
+            round += 1;
+        }
+        if !taken {
+            let fault = wire.fails(&frame(2, &[level]));
+            assert_fault(&fault, Culprit::Policy, Reason::Proxy, "is required");
+            continue;
+        }
+        wire.goes_on(&frame(2, &[level]));
+        let wrapped = wire.sent() != REQUEST;
+        assert_eq!(wrapped, level > 0, "{at_least:?} {level}");
+        let note = "agreed on in the clear";
+        assert!(
+            wire.notes.iter().any(|have| have.ends_with(note)),
+            "{:?}",
+            wire.notes
+        );
+    }
+}
+
+/// A level that is wrapped is none to a filter that expects it in the clear, and the other way round.
+#[test]
+fn a_level_in_the_clear_is_refused_where_it_has_to_be_protected() {
+    let (mut wire, _) = established(Protection::None);
+    let fault = wire.fails(&frame(2, &[0]));
+    assert_eq!(fault.culprit, Culprit::PeerMisbehaved);
+}
+
 #[test]
 fn a_level_that_is_none() {
     for (level, says) in [

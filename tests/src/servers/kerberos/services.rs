@@ -21,7 +21,7 @@ pub enum Way {
     Https,
     /// Squid as an HTTP proxy for everything and everywhere.
     Proxy,
-    /// OpenSSH, with gssapi-with-mic and nothing else.
+    /// OpenSSH, with gssapi-with-mic, and with the key [`Kerberized::ssh_key`].
     Ssh,
     /// Dante as a SOCKS5 proxy, at every level of protection; its service is `rcmd`.
     Socks,
@@ -29,10 +29,23 @@ pub enum Way {
     /// binding tls-server-end-point, which Apache's module does not look at; every path
     /// wants one, and is answered with who it was.
     Bound,
+    /// Dante as for [`Way::Socks`], for clients that agree on a level in the clear, as NEC's do.
+    Nec,
+    /// A web server whose path says how it lies once it has taken a ticket: `tampered` and
+    /// `replayed` (its proof of who it is), `foreign` (it wants NTLM), `garbage`, `unproven`, and `again`
+    /// (it wants another ticket).
+    Liar,
+    /// A SOCKS5 proxy that takes tickets and never protects anything.
+    LyingSocks,
 }
 
 /// The ports that `xtask servers` uses, by [`Way`].
-const FIXED_PORTS: [u16; 6] = [28510, 28511, 28512, 28513, 28514, 28515];
+const FIXED_PORTS: [u16; WAYS] = [
+    28510, 28511, 28512, 28513, 28514, 28515, 28516, 28517, 28518,
+];
+
+/// How many there are.
+const WAYS: usize = 9;
 
 /// The file that says why there is no Dante.
 const NO_SOCKS: &str = "no-socks";
@@ -41,12 +54,12 @@ const NO_SOCKS: &str = "no-socks";
 #[derive(Debug)]
 pub struct Kerberized {
     instance: Instance,
-    ports: [u16; 6],
+    ports: [u16; WAYS],
 }
 
 impl Kerberized {
     pub(in crate::servers) fn start(kdc: &Kdc) -> io::Result<Self> {
-        let ports: [u16; 6] = place::free_ports()?;
+        let ports: [u16; WAYS] = place::free_ports()?;
         let place = Place::open("kerberos")?;
         let instance = Instance::start(place, |folder| set_up(folder, ports, kdc.folder()))?;
         Ok(Self { instance, ports })
@@ -55,12 +68,12 @@ impl Kerberized {
     /// The port of that server on 127.0.0.1.
     ///
     /// # Errors
-    /// Why there is no [`Way::Socks`]: it has to be built once, from a source that is
+    /// Why there is no [`Way::Socks`] or [`Way::Nec`]: it has to be built once, from a source that is
     /// downloaded. All others are there.
     pub fn port(&self, way: Way) -> Result<u16, String> {
         let missing = self.instance.folder().join(NO_SOCKS);
         match fs::read_to_string(missing) {
-            Ok(why) if way == Way::Socks => Err(why),
+            Ok(why) if matches!(way, Way::Socks | Way::Nec) => Err(why),
             _ => Ok(self.ports[way as usize]),
         }
     }
@@ -103,6 +116,11 @@ impl Kerberized {
         self.instance.folder().join("known_hosts")
     }
 
+    /// The private key that [`Way::Ssh`] takes as well, without a passphrase.
+    pub fn ssh_key(&self) -> PathBuf {
+        self.instance.folder().join("user")
+    }
+
     /// Who may log in to [`Way::Ssh`]: whoever runs the tests, as
     /// [`USER`](crate::servers::USER) of [`REALM`] or [`HEIMDAL_REALM`].
     ///
@@ -114,24 +132,34 @@ impl Kerberized {
 
     /// What they said so far.
     pub fn log(&self) -> String {
-        let names = ["apache", "squid", "sshd", "sockd", "bindings"];
+        let names = ["apache", "squid", "sshd", "sockd", "bindings", "liar"];
         let logs = names.map(|name| format!("{name}.log"));
         logs.map(|name| self.instance.text(&name)).concat()
     }
 }
 
 /// The ports that `xtask servers` uses.
-pub(in crate::servers) fn fixed_ports() -> [u16; 6] {
+pub(in crate::servers) fn fixed_ports() -> [u16; WAYS] {
     FIXED_PORTS
 }
 
 /// Fills `folder` with configurations; `kdc` is the folder of the KDCs.
 pub(in crate::servers) fn set_up(
     folder: &Path,
-    ports: [u16; 6],
+    ports: [u16; WAYS],
     kdc: &Path,
 ) -> io::Result<Vec<Service>> {
-    let [http, https, proxy, ssh, socks, bound] = ports;
+    let [
+        http,
+        https,
+        proxy,
+        ssh,
+        socks,
+        bound,
+        nec,
+        liar,
+        lying_socks,
+    ] = ports;
     let keytab = folder.join("services.keytab");
     fs::copy(kdc.join("services.keytab"), &keytab)?;
     fs::create_dir_all(folder.join("delegated"))?;
@@ -148,7 +176,9 @@ pub(in crate::servers) fn set_up(
     }
     services.push(sshd(folder, ssh, &keytab, kdc)?);
     services.push(with_config(bindings(folder, bound, &keytab)?, kdc));
-    match socks::set_up(folder, socks, &keytab) {
+    let lying = [liar, lying_socks];
+    services.push(with_config(liars(folder, lying, &keytab)?, kdc));
+    match socks::set_up(folder, [socks, nec], &keytab) {
         Ok(service) => services.push(with_config(service, kdc)),
         Err(error) => fs::write(folder.join(NO_SOCKS), error.to_string())?,
     }
@@ -217,6 +247,26 @@ fn bindings(folder: &Path, port: u16, keytab: &Path) -> io::Result<Service> {
     })
 }
 
+fn liars(folder: &Path, ports: [u16; 2], keytab: &Path) -> io::Result<Service> {
+    let program = folder.join("liar.py");
+    fs::write(&program, include_str!("liar.py"))?;
+    let [http, socks] = ports.map(|port| port.to_string());
+    let command = [
+        "env",
+        &format!("KRB5_KTNAME={}", keytab.display()),
+        PYTHON,
+        "-IB",
+        &program.display().to_string(),
+        &http,
+        &socks,
+    ];
+    Ok(Service {
+        command: command.map(str::to_owned).to_vec(),
+        ports: ports.to_vec(),
+        log: folder.join("liar.log"),
+    })
+}
+
 fn squid(folder: &Path, port: u16, keytab: &Path) -> io::Result<Service> {
     let program = place::program("squid", "squid")?;
     let own = folder.join("squid");
@@ -264,6 +314,7 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
     let host = folder.join("host");
     ssh::keys::create_key(&host, &["-t", "ed25519"])?;
     let host = fs::read_to_string(host.with_extension("pub"))?;
+    ssh::keys::create_key(&folder.join("user"), &["-t", "ed25519"])?;
     ssh::write_known_hosts(folder, port, &[host])?;
     let logins = folder.join("logins");
     fs::create_dir_all(&logins)?;
@@ -282,7 +333,8 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
              HostKey \"{}\"\n\
              PidFile \"{}\"\n\
              PermitRootLogin yes\n\
-             PubkeyAuthentication no\n\
+             PubkeyAuthentication yes\n\
+             AuthorizedKeysFile \"{}\"\n\
              PasswordAuthentication no\n\
              KbdInteractiveAuthentication no\n\
              GSSAPIAuthentication yes\n\
@@ -293,6 +345,7 @@ fn sshd(folder: &Path, port: u16, keytab: &Path, kdc: &Path) -> io::Result<Servi
              UsePAM {pam}\n",
             path("host"),
             path("sshd.pid"),
+            path("user.pub"),
         ),
     )?;
     if place::is_root() {

@@ -13,10 +13,24 @@ use crate::servers::place;
 /// Changes whenever the build does.
 const FOLDER: &str = "dante-gssapi-1";
 
-/// Fills `folder` with a configuration; gives the command.
-pub(super) fn set_up(folder: &Path, port: u16, keytab: &Path) -> io::Result<Service> {
+/// Fills `folder` with a configuration; gives the command. To the second port come clients that
+/// agree on a level of protection in the clear.
+pub(super) fn set_up(folder: &Path, ports: [u16; 2], keytab: &Path) -> io::Result<Service> {
     let built = prepare()?;
     let config = folder.join("sockd.conf");
+    let [port, nec] = ports;
+    let clients = |port: u16, more: &str| {
+        format!(
+            "client pass {{\n \
+             from: 0/0 to: 127.0.0.1/32 port = {port}\n \
+             {more}\
+             gssapi.keytab: FILE:{}\n \
+             gssapi.servicename: rcmd\n \
+             gssapi.enctype: clear integrity confidentiality\n\
+             }}\n",
+            keytab.display()
+        )
+    };
     let users = if place::is_root() {
         "user.privileged: root\nuser.unprivileged: root\n"
     } else {
@@ -27,18 +41,15 @@ pub(super) fn set_up(folder: &Path, port: u16, keytab: &Path) -> io::Result<Serv
         format!(
             "logoutput: stderr\n\
              internal: 127.0.0.1 port = {port}\n\
+             internal: 127.0.0.1 port = {nec}\n\
              external: lo\n\
              {users}\
              clientmethod: none\n\
              socksmethod: gssapi\n\
-             client pass {{\n \
-             from: 0/0 to: 0/0\n \
-             gssapi.keytab: FILE:{}\n \
-             gssapi.servicename: rcmd\n \
-             gssapi.enctype: clear integrity confidentiality\n\
-             }}\n\
+             {}{}\
              socks pass {{\n from: 0/0 to: 0/0\n log: connect error\n}}\n",
-            keytab.display()
+            clients(port, ""),
+            clients(nec, "clientcompatibility: necgssapi\n "),
         ),
     )?;
     let command = [
@@ -50,7 +61,7 @@ pub(super) fn set_up(folder: &Path, port: u16, keytab: &Path) -> io::Result<Serv
     ];
     Ok(Service {
         command: kept(&command),
-        ports: vec![port],
+        ports: ports.to_vec(),
         log: folder.join("sockd.log"),
     })
 }
