@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use sockless::core::Culprit;
-use sockless::kerberos::Realms;
+use sockless::kerberos::{Backend, Realms};
 use sockless::{Protection, Proxy, Reason};
 use sockless_tests::servers::{PASSWORD, REALM, USER, Way};
 
@@ -88,9 +88,17 @@ fn an_answer_in_its_frame_that_is_no_message() {
     let error = outcome.error();
     assert_eq!(
         (error.culprit(), error.reason()),
-        (Culprit::PeerMisbehaved, Reason::Authentication)
+        (Culprit::PeerMisbehaved, garbled())
     );
     says(&outcome, &["login"]);
+}
+
+/// MIT's library has one code for all that is wrong with a message.
+fn garbled() -> Reason {
+    match crate::BACKEND {
+        Backend::Gssapi => Reason::Authentication,
+        _ => Reason::Malformed,
+    }
 }
 
 /// The nonce is another one's: an answer that somebody has kept is refused.
@@ -181,7 +189,11 @@ fn servers_that_cannot_prove_who_they_are() {
     ] {
         let outcome = fetch(lie);
         let error = outcome.error();
-        assert_eq!(error.reason(), Reason::Authentication, "{lie}: {error}");
+        let reason = match lie {
+            "garbage" => garbled(),
+            _ => Reason::Authentication,
+        };
+        assert_eq!(error.reason(), reason, "{lie}: {error}");
         assert_eq!(error.layer(), "auth", "{lie}: {error}");
         assert_eq!(error.culprit(), Culprit::PeerMisbehaved, "{lie}: {error}");
         says(&outcome, parts);
@@ -203,7 +215,13 @@ fn servers_that_want_something_else() {
         (error.culprit(), error.reason()),
         (Culprit::PeerMisbehaved, Reason::Authentication)
     );
-    says(&foreign, &["the security context fails: Invalid token"]);
+    says(
+        &foreign,
+        match crate::BACKEND {
+            Backend::Gssapi => &["the security context fails: Invalid token"],
+            _ => &["another mechanism than Kerberos, which it was not offered"],
+        },
+    );
     let again = fetch("again");
     assert_eq!((again.user(), again.code), ("", 401));
     let note = "auth: the credentials were refused (Negotiate)".to_owned();
