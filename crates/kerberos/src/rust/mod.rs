@@ -16,6 +16,8 @@ mod login;
 mod messages;
 mod random;
 mod spnego;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::collections::BTreeMap;
