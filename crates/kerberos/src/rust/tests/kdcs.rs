@@ -92,6 +92,12 @@ fn a_clock_that_is_wrong_is_corrected_by_the_kdcs() {
         "{}",
         fault.what
     );
+    // What nobody vouched for has changed nothing. The failure itself is told again for a while.
+    drop(errand);
+    let mut world = World::new(Enctype::Aes256Sha1);
+    let later = wall() + Duration::from_secs(30);
+    fetch(&kerberos, &mut world, "www", later).expect("a ticket");
+    assert_eq!(world.asked.len(), 3, "{:?}", world.asked);
 }
 
 #[test]
