@@ -171,7 +171,8 @@ impl Own {
 
     /// Learns what time it is for a KDC.
     fn correct(&mut self, time: Stamp, wall: SystemTime) {
-        let time = time.seconds.saturating_mul(1_000_000) + u64::from(time.micros);
+        let seconds = time.seconds.saturating_mul(1_000_000);
+        let time = seconds.saturating_add(time.micros.into());
         self.ahead = time
             .cast_signed()
             .saturating_sub(micros(wall).cast_signed());
