@@ -210,8 +210,10 @@ impl Krb5 {
             said
         };
         let said = format!("{doing}: {said}");
-        match u32::try_from(code - BASE) {
-            Ok(number) if code - BASE < PROTOCOL => code::fault(number, &said),
+        // Codes of other tables, e.g. of ASN.1's, are further away than a number of its own reaches.
+        let offset = code.wrapping_sub(BASE);
+        match u32::try_from(offset) {
+            Ok(number) if offset < PROTOCOL => code::fault(number, &said),
             _ => fault_of_library(code, &said),
         }
     }
@@ -219,7 +221,7 @@ impl Krb5 {
 
 /// Codes of the library's own; those that stand for one of the protocol's are told by that.
 fn fault_of_library(code: krb5_error_code, said: &str) -> Fault {
-    match code - BASE {
+    match code.wrapping_sub(BASE) {
         // KRB5_PREAUTH_FAILED
         210 => code::fault(24, said),
         // KRB5_KDCREP_SKEW
