@@ -54,7 +54,7 @@ struct Socket {
 }
 
 enum Line {
-    Stream(Link),
+    Stream(Box<Link>),
     Datagrams(Mail),
 }
 
@@ -342,7 +342,8 @@ impl Sim {
             Answer::Silence if datagrams => Line::Datagrams(Mail::new(None, false)),
             _ if datagrams => Line::Datagrams(Mail::new(None, true)),
             Answer::Peer(peer) => {
-                Line::Stream(Link::new(peer, Fate::draw(&self.faults, &mut self.rng)))
+                let fate = Fate::draw(&self.faults, &mut self.rng);
+                Line::Stream(Box::new(Link::new(peer, fate)))
             }
             Answer::Refuse | Answer::Correspondent(_) => {
                 return self.fail(Some(op), ErrorKind::ConnectionRefused);
