@@ -100,7 +100,7 @@ fn release() -> Outcome {
         "-p",
         "sockless-cli",
         "--features",
-        "kerberos-gssapi,tls-openssl,ssh-libssh2,driver-tokio,driver-compio,driver-aio",
+        "kerberos-gssapi,kerberos-rust,tls-openssl,ssh-libssh2,driver-tokio,driver-compio,driver-aio",
     ]))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sockless::core::SecurityProvider;
-use sockless::kerberos::{Config, Credentials, Delegation, Realms};
+use sockless::kerberos::{Backend, Config, Credentials, Delegation, Realms};
 use sockless::{Auth, Fault, Protection, Proxy, ProxyKind};
 
 use crate::args::{Args, Delegate, KerberosArgs, Level};
@@ -122,9 +122,44 @@ fn provider(
         Delegate::Policy => Delegation::Policy,
         Delegate::Always => Delegation::Always,
     };
-    let config = Config::new(credentials.map_err(failure)?, realms.clone());
-    let kerberos = config.delegation(delegation).build().map_err(failure)?;
+    let mut config = Config::new(credentials.map_err(failure)?, realms.clone());
+    if let Some(name) = &options.krb5_backend {
+        config = config.backend(backend(name)?);
+    }
+    let config = config.delegation(delegation).random(seed()?);
+    let kerberos = config.build().map_err(failure)?;
     Ok(kerberos)
+}
+
+/// The one of that name.
+fn backend(name: &str) -> Result<Backend, Failure> {
+    let known = match name {
+        "gssapi" => Backend::Gssapi,
+        "rust" => Backend::Rust,
+        other => {
+            return Err(Failure::usage(format!(
+                "--krb5-backend {other}: it is gssapi or rust"
+            )));
+        }
+    };
+    match Backend::built_in().contains(&known) {
+        true => Ok(known),
+        false => Err(Failure::usage(format!(
+            "--krb5-backend {name} is not built in; build with the feature kerberos-{name}"
+        ))),
+    }
+}
+
+/// Of the system's random generator.
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    // As few bytes come at once, or none do.
+    match rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()) {
+        Ok(32) => Ok(seed),
+        other => Err(Failure::usage(format!(
+            "the system gives no random bytes for Kerberos: {other:?}"
+        ))),
+    }
 }
 
 /// The file with the tickets.
@@ -277,6 +312,28 @@ mod tests {
         assert_eq!(shown("B"), ["https://gate/KdcProxy"]);
         let said = message(super::realms(&options("--kdc one"), &none));
         assert!(said.contains("no default realm"), "{said}");
+    }
+
+    #[test]
+    fn backends_are_told_by_their_names() {
+        for known in Backend::built_in() {
+            assert_eq!(backend(known.name()).ok(), Some(*known));
+        }
+        let said = message(backend("heimdal"));
+        assert!(said.contains("gssapi or rust"), "{said}");
+        let line = "--krb5-backend rust --negotiate -u a@A:b";
+        let args = Args::parse_group(
+            std::iter::once("sockless")
+                .chain(line.split_whitespace())
+                .map(Into::into)
+                .collect(),
+        );
+        let none = |name: &str| (name == "KRB5_CONFIG").then(|| "/nowhere".to_owned());
+        let own = Kerberos::of(&args.expect("good options"), &none);
+        match own {
+            Ok(own) => assert!(own.server.is_some() && cfg!(feature = "kerberos-rust")),
+            Err(failure) => assert!(failure.to_string().contains("kerberos-rust"), "{failure}"),
+        }
     }
 
     #[test]

@@ -243,6 +243,17 @@ const SSH: &str = match (cfg!(feature = "ssh"), cfg!(feature = "ssh-libssh2")) {
     (false, false) => "none",
 };
 
+/// Who speaks Kerberos in this build.
+const KERBEROS: &str = match (
+    cfg!(feature = "kerberos-gssapi"),
+    cfg!(feature = "kerberos-rust"),
+) {
+    (true, true) => "gssapi rust",
+    (true, false) => "gssapi",
+    (false, true) => "rust",
+    (false, false) => "none",
+};
+
 fn print_version() {
     let version = env!("CARGO_PKG_VERSION");
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
@@ -263,6 +274,7 @@ fn print_version() {
          Features: brotli gzip deflate parallel{native}{demo}\n\
          TLS: {BACKENDS}\n\
          SSH: {SSH}\n\
+         Kerberos: {KERBEROS}\n\
          Proxies: http https socks4 socks4a socks5 socks5h\n\
          Drivers: {}\n",
         driver::names()

@@ -70,7 +70,7 @@ impl Ccache {
 }
 
 impl Stored {
-    #[cfg(feature = "gssapi")]
+    #[cfg(any(feature = "gssapi", feature = "rust"))]
     pub(crate) fn validity(&self) -> crate::provider::Validity {
         let [issued, begins, ends, _] = self.times;
         crate::provider::Validity::of_file(begins.max(issued), ends)

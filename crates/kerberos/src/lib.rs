@@ -11,17 +11,20 @@
 //!   errand -> Ask -> [ Asking: which KDC, when, how ] -> answer -> ... -> Nothing
 //! ```
 //!
-//! The messages themselves are made by a backend, of which there is one so far:
+//! The messages themselves are made by a backend:
 //!
 //! | feature | backend |
 //! |---|---|
 //! | `gssapi` | MIT Kerberos, the system's library (`src/mit`), by its step-by-step interface |
+//! | `rust` | our own (`src/rust`), on RustCrypto: no system library, no clock or randomness but what is given |
+//!
+//! With both, [`Config::backend`] chooses.
 //!
 //! Without a backend there are the parts that need none: [`Realms`], [`Principal`], and the KDC client
 //! [`Asking`] with its [`KdcExchange`].
 
 #![cfg_attr(
-    not(feature = "gssapi"),
+    not(any(feature = "gssapi", feature = "rust")),
     allow(
         dead_code,
         reason = "tickets and secrets are for backends, and there is none"
@@ -31,6 +34,7 @@
 mod ccache;
 mod code;
 mod credentials;
+mod der;
 mod kdc;
 mod keytab;
 #[cfg(feature = "gssapi")]
@@ -39,6 +43,8 @@ mod principal;
 mod provider;
 mod reader;
 mod realms;
+#[cfg(feature = "rust")]
+mod rust;
 
 pub use credentials::Credentials;
 pub use kdc::{Act, Asking, KdcExchange, LARGEST as LARGEST_MESSAGE, Via, proxied, unproxied};

@@ -10,6 +10,7 @@ use sockless_core::{
 };
 use zeroize::Zeroizing;
 
+use crate::ccache::Stored;
 use crate::{Credentials, Principal, Realms};
 
 /// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks
@@ -31,14 +32,26 @@ const SERVICES: usize = 4096;
 pub enum Backend {
     /// MIT Kerberos of the system (feature `gssapi`).
     Gssapi,
+    /// Our own, in Rust alone (feature `rust`).
+    Rust,
 }
 
 impl Backend {
     /// Those that are built in.
     pub fn built_in() -> &'static [Self] {
-        match cfg!(feature = "gssapi") {
-            true => &[Self::Gssapi],
-            false => &[],
+        match (cfg!(feature = "gssapi"), cfg!(feature = "rust")) {
+            (true, true) => &[Self::Gssapi, Self::Rust],
+            (true, false) => &[Self::Gssapi],
+            (false, true) => &[Self::Rust],
+            (false, false) => &[],
+        }
+    }
+
+    /// What it is called in options and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gssapi => "gssapi",
+            Self::Rust => "rust",
         }
     }
 }
@@ -57,12 +70,24 @@ pub enum Delegation {
 }
 
 /// How a provider is set up.
-#[derive(Debug)]
 pub struct Config {
     credentials: Credentials,
     realms: Realms,
     delegation: Delegation,
     backend: Option<Backend>,
+    seed: Option<Zeroizing<[u8; 32]>>,
+}
+
+/// No seed.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("credentials", &self.credentials)
+            .field("realms", &self.realms)
+            .field("delegation", &self.delegation)
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -73,6 +98,7 @@ impl Config {
             realms,
             delegation: Delegation::None,
             backend: None,
+            seed: None,
         }
     }
 
@@ -90,6 +116,15 @@ impl Config {
         self
     }
 
+    /// Gives what nonces, keys and the like are drawn from: 32 bytes that nobody else knows, of the system's
+    /// random generator, and others for each provider. [`Backend::Rust`] cannot do without; the same ones, with the same
+    /// inputs, give the same messages. [`Backend::Gssapi`] draws its own.
+    #[must_use]
+    pub fn random(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(Zeroizing::new(seed));
+        self
+    }
+
     /// Builds the provider.
     ///
     /// # Errors
@@ -98,19 +133,22 @@ impl Config {
     pub fn build(self) -> Result<Arc<Kerberos>, Fault> {
         let chosen = self.backend.or(Backend::built_in().first().copied());
         let Some(backend) = chosen.filter(|one| Backend::built_in().contains(one)) else {
-            let what = "no backend for Kerberos is built in";
+            let what = match self.backend {
+                Some(backend) => format!("the Kerberos backend {} is not built in", backend.name()),
+                None => "no backend for Kerberos is built in".to_owned(),
+            };
             return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what)
-                .remedy("build with the feature kerberos-gssapi"));
+                .remedy("build with the feature kerberos-gssapi or kerberos-rust"));
         };
-        if self.delegation != Delegation::None {
-            let what = "MIT Kerberos fetches the tickets to delegate by itself, which blocks: \
-                        this backend does not delegate";
-            return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what)
-                .remedy("do without delegation, or log in at the server by another way"));
-        }
         let client = self.credentials.client().clone();
         let mut tickets = BTreeMap::new();
-        let (library, login) = open(backend, self.credentials, &mut tickets)?;
+        let (library, login) = open(
+            backend,
+            self.credentials,
+            self.delegation,
+            self.seed,
+            &mut tickets,
+        )?;
         let state = State {
             realms: self.realms,
             client: client.clone(),
@@ -129,27 +167,36 @@ impl Config {
     }
 }
 
-#[cfg(feature = "gssapi")]
+/// A backend, and until when the user is logged in already.
+type Opened = (Box<dyn Library>, Option<Validity>);
+
+#[cfg_attr(
+    not(all(feature = "gssapi", feature = "rust")),
+    allow(
+        unused_variables,
+        clippy::needless_pass_by_ref_mut,
+        reason = "a backend that is not built in takes nothing"
+    )
+)]
 fn open(
     backend: Backend,
     credentials: Credentials,
+    delegation: Delegation,
+    seed: Option<Zeroizing<[u8; 32]>>,
     tickets: &mut BTreeMap<String, Ticket>,
-) -> Result<(Box<dyn Library>, Option<Validity>), Fault> {
+) -> Result<Opened, Fault> {
     match backend {
-        Backend::Gssapi => crate::mit::open(credentials, tickets),
+        #[cfg(feature = "gssapi")]
+        Backend::Gssapi => crate::mit::open(credentials, delegation, tickets),
+        #[cfg(feature = "rust")]
+        Backend::Rust => crate::rust::open(credentials, delegation, seed, tickets),
+        // Nobody gets here: it is not built in.
+        #[allow(unreachable_patterns, reason = "with both built in it is")]
+        _ => {
+            let what = "this backend for Kerberos is not built in";
+            Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what))
+        }
     }
-}
-
-/// Nobody gets here: no backend is built in.
-#[cfg(not(feature = "gssapi"))]
-fn open(
-    _backend: Backend,
-    credentials: Credentials,
-    _tickets: &mut BTreeMap<String, Ticket>,
-) -> Result<(Box<dyn Library>, Option<Validity>), Fault> {
-    drop(credentials.into_proof());
-    let what = "no backend for Kerberos is built in";
-    Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what))
 }
 
 /// A service's ticket.
@@ -158,6 +205,12 @@ pub(crate) struct Ticket {
     /// The service's whole name, as the KDC has given it.
     pub(crate) service: Principal,
     pub(crate) validity: Validity,
+    /// Itself, unless the library keeps it.
+    #[cfg_attr(
+        not(feature = "rust"),
+        allow(dead_code, reason = "MIT's library keeps it")
+    )]
+    pub(crate) stored: Option<Arc<Stored>>,
 }
 
 /// Until when a ticket is used.
@@ -169,7 +222,7 @@ pub(crate) struct Validity {
 
 impl Validity {
     /// From its times, in seconds of the epoch, as a file has them.
-    #[cfg(feature = "gssapi")]
+    #[cfg(any(feature = "gssapi", feature = "rust"))]
     pub(crate) fn of_file(begins: u32, ends: u32) -> Self {
         let lifetime = Duration::from_secs(ends.saturating_sub(begins).into());
         let begins = SystemTime::UNIX_EPOCH + Duration::from_secs(begins.into());
@@ -209,7 +262,7 @@ pub(crate) trait Library: Send {
 /// A login or the way to a ticket.
 pub(crate) trait Conversation: Send {
     /// Takes an answer (empty at first) and says what comes next.
-    fn step(&mut self, answer: &[u8]) -> Result<Turn, Fault>;
+    fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault>;
 }
 
 /// What comes next in a conversation.
@@ -223,6 +276,7 @@ pub(crate) enum Turn {
     Done {
         service: Principal,
         lifetime: Duration,
+        stored: Option<Arc<Stored>>,
     },
 }
 
@@ -445,13 +499,17 @@ impl Errand for Fetching {
         wall: SystemTime,
     ) -> Result<Need, Fault> {
         let turn = match answer {
-            None => self.conversation.step(&[]),
-            Some(Ok(answer)) => self.conversation.step(answer),
+            None => self.conversation.step(&[], wall),
+            Some(Ok(answer)) => self.conversation.step(answer, wall),
             Some(Err(fault)) => Err(fault),
         };
         let mut state = lock(&self.state);
         let need = turn.and_then(|turn| match turn {
-            Turn::Done { service, lifetime } => {
+            Turn::Done {
+                service,
+                lifetime,
+                stored,
+            } => {
                 state.failures.remove(&self.name);
                 let validity = Validity::from(wall, lifetime);
                 match &self.kind {
@@ -464,7 +522,11 @@ impl Errand for Fetching {
                     // Whoever waits for it sees that it is lacking, and has it fetched again.
                     Kind::Ticket(_) if self.logins != state.logins => {}
                     Kind::Ticket(key) => {
-                        let ticket = Ticket { service, validity };
+                        let ticket = Ticket {
+                            service,
+                            validity,
+                            stored,
+                        };
                         if state.tickets.len() >= SERVICES {
                             state.tickets.clear();
                         }

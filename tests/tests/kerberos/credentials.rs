@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use sockless::drivers::Blocking;
-use sockless::kerberos::{Config as Setup, Credentials, Delegation, Realms};
+use sockless::kerberos::{Backend, Config as Setup, Credentials, Delegation, Realms};
 use sockless::{Auth, Reason};
 use sockless_tests::servers::{PASSWORD, REALM, USER};
 
-use crate::{World, config, get, login, provider, realms, servers};
+use crate::world::seed;
+use crate::{BACKEND, World, config, get, login, provider, realms, servers};
 
 /// The bytes of the cache that `kinit` makes.
 fn kinit(principal: &str) -> Vec<u8> {
@@ -112,12 +113,23 @@ fn expired_tickets_are_told_from_none() {
     );
 }
 
+/// MIT's library would block, and so it is said which one does not.
 #[test]
-fn delegation_is_refused_when_it_is_set_up() {
+fn delegation_is_a_backends_from_the_beginning() {
     for delegation in [Delegation::Policy, Delegation::Always] {
         let credentials = Credentials::password(USER, PASSWORD, &realms()).expect("a name");
         let setup = Setup::new(credentials, realms()).delegation(delegation);
-        let fault = setup.build().expect_err("it would block");
-        assert_eq!(fault.reason, Reason::Unsupported);
+        match (BACKEND, setup.backend(BACKEND).random(seed()).build()) {
+            (Backend::Rust, built) => drop(built.expect("it delegates")),
+            (_, built) => {
+                let fault = built.expect_err("it would block");
+                assert_eq!(fault.reason, Reason::Unsupported);
+                assert!(
+                    fault
+                        .remedy
+                        .is_some_and(|text| text.contains("backend rust"))
+                );
+            }
+        }
     }
 }

@@ -27,6 +27,9 @@ pub(crate) struct KerberosArgs {
     /// What the proxy's service is called [default: HTTP]
     #[arg(long, value_name = "NAME")]
     pub(crate) proxy_service_name: Option<String>,
+    /// Who speaks Kerberos: gssapi or rust
+    #[arg(long, value_name = "NAME")]
+    pub(crate) krb5_backend: Option<String>,
     /// Whether the server may act for the user
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     pub(crate) delegation: Delegate,

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use sockless_core::{Culprit, Fault, Inquiry, Kdc, Reason};
 use zeroize::Zeroizing;
 
-use super::der::is_unavailable;
-use super::{is_answer_to, wants_stream};
+use crate::der::{is_answer_to, is_unavailable, wants_stream};
 
 /// How long a KDC may be silent before the next one is asked as well.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -254,8 +253,8 @@ impl fmt::Debug for Asking {
 
 #[cfg(test)]
 mod tests {
-    use super::super::der;
     use super::*;
+    use crate::der;
 
     /// An AS-REQ and an AS-REP as far as their tags go.
     const QUESTION: &[u8] = b"\x6a\x01x";

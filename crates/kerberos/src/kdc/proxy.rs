@@ -4,7 +4,7 @@ use sockless_core::{Fault, Reason};
 use zeroize::Zeroizing;
 
 use super::LARGEST;
-use super::der::{GENERAL_STRING, OCTETS, SEQUENCE, context, element, find, wrap};
+use crate::der::{GENERAL_STRING, OCTETS, SEQUENCE, context, element, find, wrap};
 
 /// `KDC-PROXY-MESSAGE`: a message for a realm, in its frame.
 pub fn proxied(message: &[u8], realm: &str) -> Zeroizing<Vec<u8>> {

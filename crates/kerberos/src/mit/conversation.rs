@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_uint, c_void};
 use core::{ptr, slice};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sockless_core::Fault;
 use zeroize::Zeroizing;
@@ -87,7 +87,7 @@ impl Login {
 }
 
 impl Conversation for Login {
-    fn step(&mut self, answer: &[u8]) -> Result<Turn, Fault> {
+    fn step(&mut self, answer: &[u8], _wall: SystemTime) -> Result<Turn, Fault> {
         let mut krb5 = lock(&self.krb5);
         let (context, init) = (krb5.context, self.init);
         let asked = step(&krb5, answer, "login", |input, output, realm, flags| {
@@ -145,7 +145,7 @@ impl Fetch {
 }
 
 impl Conversation for Fetch {
-    fn step(&mut self, answer: &[u8]) -> Result<Turn, Fault> {
+    fn step(&mut self, answer: &[u8], _wall: SystemTime) -> Result<Turn, Fault> {
         let krb5 = lock(&self.krb5);
         let (context, fetch) = (krb5.context, self.fetch);
         let asked = step(&krb5, answer, "ticket", |input, output, realm, flags| {
@@ -219,5 +219,6 @@ fn ticket(krb5: &Krb5, creds: &ffi::krb5_creds) -> Result<Turn, Fault> {
     Ok(Turn::Done {
         service: krb5.name(creds.server)?,
         lifetime: Duration::from_secs(lifetime.into()),
+        stored: None,
     })
 }

@@ -17,10 +17,10 @@ mod library;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sockless_core::{Fault, SecurityContext};
+use sockless_core::{Culprit, Fault, Reason, SecurityContext};
 
 use crate::credentials::Proof;
-use crate::provider::{self, Conversation, Ticket, Validity};
+use crate::provider::{self, Conversation, Delegation, Ticket, Validity};
 use crate::{Credentials, Principal};
 use library::{Cred, Krb5};
 
@@ -36,8 +36,15 @@ struct Mit {
 /// The library, and until when the user is logged in already.
 pub(crate) fn open(
     credentials: Credentials,
+    delegation: Delegation,
     tickets: &mut BTreeMap<String, Ticket>,
 ) -> Result<(Box<dyn provider::Library>, Option<Validity>), Fault> {
+    if delegation != Delegation::None {
+        let what = "MIT Kerberos fetches the tickets to delegate by itself, which blocks: \
+                    this backend does not delegate";
+        return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what)
+            .remedy("choose the backend rust, which has them fetched, or do without delegation"));
+    }
     let client = credentials.client().clone();
     let mut krb5 = Krb5::open(&client)?;
     let mut login = None;
@@ -55,6 +62,7 @@ pub(crate) fn open(
                     let ticket = Ticket {
                         service: stored.server.clone(),
                         validity: stored.validity(),
+                        stored: None,
                     };
                     tickets.insert(provider::key(service, host), ticket);
                 }

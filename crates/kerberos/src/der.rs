@@ -7,18 +7,18 @@ const TGS_REQ: u8 = 0x60 | 12;
 const TGS_REP: u8 = 0x60 | 13;
 const ERROR: u8 = 0x60 | 30;
 
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const OCTETS: u8 = 0x04;
-pub(super) const GENERAL_STRING: u8 = 0x1b;
-const INTEGER: u8 = 0x02;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const OCTETS: u8 = 0x04;
+pub(crate) const GENERAL_STRING: u8 = 0x1b;
+pub(crate) const INTEGER: u8 = 0x02;
 
 /// [n], constructed.
-pub(super) const fn context(n: u8) -> u8 {
+pub(crate) const fn context(n: u8) -> u8 {
     0xa0 | n
 }
 
 /// The first element: its tag, what is in it, and what follows.
-pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(crate) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
@@ -37,7 +37,7 @@ pub(super) fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 /// The content of the first element with that tag among several.
-pub(super) fn find(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
+pub(crate) fn find(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
     while let Some((tag, content, rest)) = element(elements) {
         if tag == wanted {
             return Some(content);
@@ -48,7 +48,7 @@ pub(super) fn find(mut elements: &[u8], wanted: u8) -> Option<&[u8]> {
 }
 
 /// An element around `content`.
-pub(super) fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let mut out = Vec::with_capacity(length + 6);
     out.push(tag);
@@ -84,7 +84,7 @@ pub(crate) fn wants_stream(answer: &[u8]) -> bool {
 
 /// Whether it is the error that says that this KDC cannot answer now, and another one may
 /// (KDC_ERR_SVC_UNAVAILABLE).
-pub(super) fn is_unavailable(answer: &[u8]) -> bool {
+pub(crate) fn is_unavailable(answer: &[u8]) -> bool {
     error_code(answer) == Some(29)
 }
 
@@ -101,7 +101,7 @@ fn error_code(answer: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-pub(super) fn error(code: u8) -> Vec<u8> {
+pub(crate) fn error(code: u8) -> Vec<u8> {
     let code = wrap(context(6), &wrap(INTEGER, &[code]));
     wrap(ERROR, &wrap(SEQUENCE, &code))
 }

@@ -1,0 +1,325 @@
+//! The way to a service's ticket (RFC 4120 section 3.3), through other realms where it leads
+//! there (RFC 6806 section 8), and to one that the service may use for us.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use sockless_core::{Culprit, Fault, Reason};
+
+use super::asn1::{Der, NAME_HOST, NAME_INSTANCE};
+use super::crypto::{Enctype, Key};
+use super::login::{SKEW, TOO_BIG, about, granting, granting_of};
+use super::messages::{
+    Answer, Authenticator, Body, CANONICALIZE, FORWARDABLE, FORWARDED, Grant, OK_AS_DELEGATE,
+    Refusal, session_key, ticket_proof, ticket_request, usage,
+};
+use super::{Own, Shared, done, lock};
+use crate::Principal;
+use crate::ccache::Stored;
+use crate::provider::{Conversation, Delegation, Turn};
+
+/// Realms on the way.
+const HOPS: usize = 10;
+
+pub(super) struct Fetch {
+    own: Shared,
+    /// In the realm where it is thought to be.
+    service: Principal,
+    /// Logins when it began: another one's tickets are not mixed in.
+    logins: u64,
+    /// What is asked now; none: nothing has been.
+    asked: Option<Asked>,
+    /// Realms that were asked, the first one first.
+    visited: Vec<String>,
+    /// The service's ticket, while the one to hand on is fetched.
+    got: Option<Arc<Stored>>,
+}
+
+/// One question.
+struct Asked {
+    server: Principal,
+    by: Arc<Stored>,
+    forwarded: bool,
+    nonce: u32,
+    subkey: Key,
+    message: Der,
+    corrected: bool,
+    streamed: bool,
+}
+
+impl Fetch {
+    pub(super) fn new(own: Shared, service: Principal) -> Self {
+        let logins = lock(&own).logins;
+        Self {
+            own,
+            service,
+            logins,
+            asked: None,
+            visited: Vec::new(),
+            got: None,
+        }
+    }
+}
+
+impl Conversation for Fetch {
+    fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault> {
+        let own = Arc::clone(&self.own);
+        let mut own = lock(&own);
+        let Some(asked) = self.asked.take() else {
+            return self.begin(&mut own, wall);
+        };
+        match Answer::read(answer)? {
+            Answer::Refused(refusal) => self.refused(&mut own, asked, &refusal, wall),
+            Answer::Granted(grant) => self.granted(&mut own, &asked, &grant, wall),
+        }
+    }
+}
+
+impl Fetch {
+    fn begin(&mut self, own: &mut Own, wall: SystemTime) -> Result<Turn, Fault> {
+        let home = own.client.realm().to_owned();
+        let wanted = self.service.realm().to_owned();
+        let known = own.granting.get(&wanted).cloned();
+        let known = known.filter(|ticket| own.is_good(ticket, wall));
+        let ticket = known.map(|ticket| (wanted, ticket));
+        let ticket = ticket.or_else(|| Some((home.clone(), own.granting.get(&home)?.clone())));
+        let Some((realm, ticket)) = ticket else {
+            let what = format!("{} has no ticket to get tickets with", own.client);
+            return Err(crate::code::fault(32, &what));
+        };
+        self.visited.push(realm.clone());
+        self.ask_in(own, &realm, ticket, wall)
+    }
+
+    /// Asks a realm's KDC for the service, or for the way to it.
+    fn ask_in(
+        &mut self,
+        own: &mut Own,
+        realm: &str,
+        by: Arc<Stored>,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        let server = match self.service.realm() == realm {
+            true => self.service.clone(),
+            false => granting_of(self.service.realm(), realm)?,
+        };
+        self.ask(own, server, by, false, wall)
+    }
+
+    fn ask(
+        &mut self,
+        own: &mut Own,
+        server: Principal,
+        by: Arc<Stored>,
+        forwarded: bool,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        let nonce = own.random.number();
+        let subkey = Key::drawn(session_key(&by)?.enctype(), &mut own.random);
+        let asked = Asked {
+            server,
+            by,
+            forwarded,
+            nonce,
+            subkey,
+            message: Der::default(),
+            corrected: false,
+            streamed: false,
+        };
+        self.send(own, asked, wall)
+    }
+
+    fn send(&mut self, own: &mut Own, mut asked: Asked, wall: SystemTime) -> Result<Turn, Fault> {
+        let grants = asked.server.components().first().map(String::as_str) == Some("krbtgt");
+        let body = Body {
+            options: match asked.forwarded {
+                true => FORWARDABLE | FORWARDED,
+                false => CANONICALIZE,
+            },
+            client: None,
+            server: &asked.server,
+            server_kind: if grants { NAME_INSTANCE } else { NAME_HOST },
+            until: asked.by.times[2].into(),
+            nonce: asked.nonce,
+            enctypes: &Enctype::ALL,
+        }
+        .encode();
+        let key = session_key(&asked.by)?;
+        let checksum = key.signer(usage::BODY).sign(&[&body]);
+        let authenticator = Authenticator {
+            client: &own.client.clone(),
+            checksum: (key.enctype().checksum().into(), &checksum),
+            now: own.now(wall),
+            subkey: &asked.subkey,
+            number: None,
+        };
+        let proof = ticket_proof(&asked.by, &authenticator, false, &mut own.random)?;
+        asked.message = ticket_request(&body, &proof);
+        Ok(self.put(asked))
+    }
+
+    fn put(&mut self, asked: Asked) -> Turn {
+        let turn = Turn::Ask {
+            // Whose KDC the ticket is for.
+            realm: asked.server.realm().to_owned(),
+            message: asked.message.clone(),
+            stream: asked.streamed,
+        };
+        self.asked = Some(asked);
+        turn
+    }
+
+    fn refused(
+        &mut self,
+        own: &mut Own,
+        mut asked: Asked,
+        refusal: &Refusal<'_>,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        match (refusal.code, refusal.time) {
+            (SKEW, Some(time)) if !asked.corrected => {
+                asked.corrected = true;
+                own.correct(time, wall);
+                self.send(own, asked, wall)
+            }
+            (TOO_BIG, _) if !asked.streamed => {
+                asked.streamed = true;
+                Ok(self.put(asked))
+            }
+            _ => {
+                let what = match asked.forwarded {
+                    true => format!("the ticket of {} to hand on", own.client),
+                    false => format!("the ticket {}", asked.server),
+                };
+                Err(refusal.fault(&what))
+            }
+        }
+    }
+
+    fn granted(
+        &mut self,
+        own: &mut Own,
+        asked: &Asked,
+        grant: &Grant<'_>,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        let doing = format!("the ticket {}", asked.server);
+        let stored = grant
+            .open(&asked.subkey, &own.client, None, asked.nonce)
+            .map_err(|fault| about(fault, &doing))?;
+        let stored = Arc::new(stored);
+        if asked.forwarded {
+            return self.handed(own, asked, stored);
+        }
+        let realm = asked.server.realm();
+        let leads = match stored.server.components() {
+            [krbtgt, to] if krbtgt == "krbtgt" && stored.server.realm() == realm => {
+                Some(to.clone())
+            }
+            _ => None,
+        };
+        match leads {
+            Some(to) => self.lead_on(own, asked, &to, stored, wall),
+            // KDCs call services by other names of theirs, never by those of other realms.
+            None if stored.server.realm() == realm && asked.server == self.service => {
+                self.serve(own, stored, wall)
+            }
+            None => {
+                let what = format!("{doing} was asked for, and {} came", stored.server);
+                Err(crate::code::fault(41, &what))
+            }
+        }
+    }
+
+    /// A ticket for another realm's KDC has come.
+    fn lead_on(
+        &mut self,
+        own: &mut Own,
+        asked: &Asked,
+        to: &str,
+        stored: Arc<Stored>,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        if self.visited.len() >= HOPS || self.visited.iter().any(|had| had == to) {
+            let way = self.visited.join(" -> ");
+            let what = format!("the realms lead in a circle: {way} -> {to}");
+            return Err(Fault::misbehaved(Reason::Authentication, what)
+                .remedy("name the service's realm, e.g. in krb5.conf under [domain_realm]"));
+        }
+        self.visited.push(to.to_owned());
+        if self.logins == own.logins {
+            own.keep(to, Arc::clone(&stored));
+        }
+        if asked.server == self.service {
+            // It is not here, but there.
+            let components = self.service.components().to_vec();
+            let service = Principal::new(components, to.to_owned());
+            self.service = service.map_err(|why| {
+                let what = format!("a realm that a KDC refers to is none: {why}");
+                Fault::misbehaved(Reason::Malformed, what)
+            })?;
+        }
+        self.ask_in(own, to, stored, wall)
+    }
+
+    /// The service's ticket has come; one to hand on may still be lacking.
+    fn serve(
+        &mut self,
+        own: &mut Own,
+        stored: Arc<Stored>,
+        wall: SystemTime,
+    ) -> Result<Turn, Fault> {
+        let home = own.granting.get(own.client.realm()).cloned();
+        let hands_on = delegates(own.delegation, &stored);
+        let has = own
+            .forwarded
+            .as_ref()
+            .is_some_and(|one| own.is_good(one, wall));
+        match home {
+            Some(home) if hands_on && !has && self.logins == own.logins => {
+                if home.flags & FORWARDABLE == 0 {
+                    return match own.delegation {
+                        Delegation::Always => Err(not_forwardable(&own.client)),
+                        _ => Ok(done(stored)),
+                    };
+                }
+                self.got = Some(stored);
+                let server = granting(&own.client)?;
+                self.ask(own, server, home, true, wall)
+            }
+            _ => Ok(done(stored)),
+        }
+    }
+
+    /// The ticket to hand on has come.
+    fn handed(&mut self, own: &mut Own, asked: &Asked, stored: Arc<Stored>) -> Result<Turn, Fault> {
+        if stored.server != asked.server || stored.flags & FORWARDED == 0 {
+            return Err(crate::code::fault(
+                41,
+                "the KDC gives another ticket than one to hand on",
+            ));
+        }
+        if self.logins == own.logins {
+            own.forwarded = Some(stored);
+        }
+        self.got.take().map(done).ok_or_else(|| {
+            let what = "a ticket to hand on, and none for whom";
+            Fault::new(Culprit::Misuse, Reason::Misuse, what)
+        })
+    }
+}
+
+/// Whether a service gets a ticket to use for us.
+pub(super) fn delegates(delegation: Delegation, ticket: &Stored) -> bool {
+    match delegation {
+        Delegation::None => false,
+        Delegation::Policy => ticket.flags & OK_AS_DELEGATE != 0,
+        Delegation::Always => true,
+    }
+}
+
+fn not_forwardable(client: &Principal) -> Fault {
+    let what = format!("the tickets of {client} may not be handed on: they are not forwardable");
+    Fault::new(Culprit::Policy, Reason::Authentication, what)
+        .remedy("get forwardable ones, e.g. by kinit -f, or do without delegation")
+}
