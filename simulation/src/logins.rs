@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// What a failure must speak of.
 const NAMES: [&str; 8] = [
     "Kerberos",
-    "krb5",
+    "SPNEGO",
     "kerberos",
     "KDC",
     "KRB",

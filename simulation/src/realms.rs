@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sockless::kerberos::{Config, Credentials, Kerberos, Realms};
+use sockless::kerberos::{Backend, Config, Credentials, Kerberos, Realms};
 use sockless::{Auth, Endpoint, Limits};
 use sockless_sim::{Answer, Faults, Scenario, Stage, World};
 
@@ -66,10 +66,6 @@ impl Scenario for Kerberized {
         }
     }
 
-    fn is_exact(&self) -> bool {
-        false
-    }
-
     fn stage(&self, rng: &mut Rng, start: Instant, calm: bool) -> Stage {
         let plot = Plot::draw(rng, calm);
         stage(rng, start, &plot, calm).0
@@ -96,7 +92,7 @@ pub struct Plot {
     /// Of tickets, in seconds.
     pub lifetime: u64,
     /// How far the clocks of the realms are ahead of the client's, in seconds.
-    pub ahead: u64,
+    pub ahead: i64,
     /// The session's.
     pub limits: Limits,
     /// All transfers, and when they begin.
@@ -141,7 +137,7 @@ impl Plot {
         plot.referred = rng.bool();
         plot.lifetime = [36_000, 36_000, 600, 90][rng.usize(0..4)];
         if rng.u8(0..6) == 0 {
-            plot.ahead = rng.u64(0..10_000);
+            plot.ahead = rng.i64(-100_000..100_000);
         }
         let one = |rng: &mut Rng| {
             let most = [0, 1, 100, 5_000, 20_000][rng.usize(0..5)];
@@ -180,7 +176,8 @@ impl Plot {
 /// # Panics
 /// If the library refuses what has always worked; the harness reports it with its seed.
 pub fn stage(rng: &mut Rng, start: Instant, plot: &Plot, calm: bool) -> (Stage, Shared<Ledger>) {
-    let clock = Clock::new(start, crypto::WALL + Duration::from_secs(plot.ahead));
+    let wall = crypto::WALL.as_secs().saturating_add_signed(plot.ahead);
+    let clock = Clock::new(start, Duration::from_secs(wall));
     let ledger = shared(Ledger::default());
     let mut here = Realm::new(HERE, rng.fork(), plot.lifetime);
     let mut there = Realm::new(THERE, rng.fork(), plot.lifetime);
@@ -219,7 +216,9 @@ pub fn stage(rng: &mut Rng, start: Instant, plot: &Plot, calm: bool) -> (Stage, 
     if plot.wrong {
         key = Key::random(ETYPES[0], rng);
     }
-    let auth = Auth::negotiate(kerberos(plot, &key));
+    let mut seed = [0; 32];
+    rng.fill(&mut seed);
+    let auth = Auth::negotiate(kerberos(plot, &key, seed));
     let forked = rng.fork();
     let terms = plot.terms(calm);
     let mut application = Logins::new(session, auth, (ledger.clone(), terms), forked, start);
@@ -237,7 +236,7 @@ pub fn stage(rng: &mut Rng, start: Instant, plot: &Plot, calm: bool) -> (Stage, 
 ///
 /// # Panics
 /// As [`stage`].
-fn kerberos(plot: &Plot, key: &Key) -> Arc<Kerberos> {
+fn kerberos(plot: &Plot, key: &Key, seed: [u8; 32]) -> Arc<Kerberos> {
     let realms = || {
         let realms = Realms::new().default_to(HERE);
         let realms = realms.kdc(HERE, "kdc1.here.test")?;
@@ -254,6 +253,8 @@ fn kerberos(plot: &Plot, key: &Key) -> Arc<Kerberos> {
         false => Credentials::keytab(None, &key.keytab(HERE, USER), &realms),
     };
     Config::new(alice.expect("credentials"), realms)
+        .backend(Backend::Rust)
+        .random(seed)
         .build()
         .expect("Kerberos")
 }

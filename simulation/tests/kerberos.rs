@@ -156,3 +156,13 @@ fn many_transfers_share_a_login_and_a_ticket() {
     assert_eq!(ledger.logins.len(), 1);
     assert!(ledger.tickets.values().all(|asked| asked.len() == 1));
 }
+
+#[test]
+fn clocks_that_differ_are_put_right() {
+    for ahead in [-100_000, -3600, 3600, 100_000] {
+        let mut plot = Plot::honest();
+        plot.ahead = ahead;
+        let (_, ledger) = run(&plot);
+        assert!(all_came(&ledger), "{ahead}: {:?}", ledger.ends);
+    }
+}

@@ -1,13 +1,13 @@
 //! The time of day in a realm.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use crate::crypto::WALL;
-
-/// May be wrong.
+/// Follows virtual time, and may be wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    ahead: Duration,
+    start: Instant,
+    /// Since 1970, at the start.
+    wall: Duration,
 }
 
 /// A time of day.
@@ -15,19 +15,13 @@ pub struct Clock {
 pub(super) struct Wall(Duration);
 
 impl Clock {
-    /// As far ahead of the client's as `wall`, since 1970, is of the simulation's beginning. The
-    /// client's is the system's: MIT Kerberos reads that, and not virtual time.
-    pub fn new(_start: Instant, wall: Duration) -> Self {
-        Self { ahead: wall - WALL }
+    /// At `start` it shows that time since 1970.
+    pub fn new(start: Instant, wall: Duration) -> Self {
+        Self { start, wall }
     }
 
-    pub(super) fn at(&self, _now: Instant) -> Wall {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the client's library reads the system's clock, so both have to"
-        )]
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Wall(now.unwrap_or_default() + self.ahead)
+    pub(super) fn at(&self, now: Instant) -> Wall {
+        Wall(self.wall + now.duration_since(self.start))
     }
 }
 
