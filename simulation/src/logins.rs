@@ -56,6 +56,8 @@ pub struct Terms {
     pub calm: bool,
     /// Services that no ticket can come for: something is wrong from the start.
     pub hopeless: Vec<&'static str>,
+    /// Services that no ticket must come for: nothing can be one that KDCs say.
+    pub barred: Vec<&'static str>,
     /// Tickets last longer than the run, so that each is fetched once.
     pub once: bool,
 }
@@ -191,6 +193,9 @@ impl Logins {
                 true => Err("a refusal with other bytes than were sent".to_owned()),
                 false => Err("refused for no reason".to_owned()),
             },
+            Some(Ok(())) if self.terms.barred.contains(&service) => {
+                Err("somebody was let in without a ticket".to_owned())
+            }
             Some(Ok(())) => job.is_whole(harmed),
         }
     }

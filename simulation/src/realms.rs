@@ -154,18 +154,19 @@ impl Plot {
     }
 
     fn terms(&self, calm: bool) -> Terms {
+        let services = |here: bool, there: bool| {
+            let far = here || there;
+            let these = [(NEAR, here), (FAR, far)].into_iter();
+            these.filter(|(_, is)| *is).map(|(name, _)| name).collect()
+        };
         let [first, second, there] = self.tempers.map(Temper::serves);
-        let here = first || second;
-        let mut hopeless = Vec::new();
-        if self.wrong || !here {
-            hopeless.push(NEAR);
-        }
-        if self.wrong || !here || !there {
-            hopeless.push(FAR);
-        }
+        let hopeless = services(self.wrong || !(first || second), !there);
+        let [first, second, there] = self.tempers.map(|one| one.bars() && self.one_in == 1);
+        let barred = services(self.wrong || (first && second), there);
         Terms {
             calm,
             hopeless,
+            barred,
             once: self.lifetime > 20_000 && self.ahead == 0,
         }
     }

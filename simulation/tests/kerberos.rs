@@ -92,6 +92,39 @@ fn one_kdc_that_answers_is_enough_whatever_the_other_does() {
 }
 
 #[test]
+fn a_kdc_that_lies_brings_no_ticket() {
+    for temper in [
+        Temper::Renumbering,
+        Temper::Misplaced,
+        Temper::Refusing(18),
+        Temper::Refusing(23),
+        Temper::Refusing(4711),
+        Temper::Grinding,
+    ] {
+        let mut plot = Plot::honest();
+        (plot.tempers[0], plot.tempers[1]) = (temper, temper);
+        let (_, ledger) = run(&plot);
+        for (host, end) in &ledger.ends {
+            let came = *end == Ok(200);
+            assert_eq!(came, *host == HOST, "{temper:?}: {:?}", ledger.ends);
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_an_earlier_question_is_none() {
+    let mut plot = Plot::honest();
+    (plot.tempers[0], plot.tempers[1]) = (Temper::Replaying, Temper::Replaying);
+    // One after the other: the second ticket's answer is that of the first.
+    plot.wishes[1].0 = Duration::from_secs(1);
+    let (_, ledger) = run(&plot);
+    for (host, end) in &ledger.ends {
+        let came = *end == Ok(200);
+        assert_eq!(came, *host != FAR, "{:?}", ledger.ends);
+    }
+}
+
+#[test]
 fn answers_too_large_for_datagrams_come_by_streams() {
     let mut plot = Plot::honest();
     plot.datagram = 300;

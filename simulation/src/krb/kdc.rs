@@ -1,5 +1,6 @@
 //! KDCs: what answers for a realm on one host, by datagrams and streams, honest or not.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -83,6 +84,16 @@ impl Temper {
         }
     }
 
+    /// Whether nobody gets anything of it that could be taken for a ticket.
+    pub fn bars(self) -> bool {
+        match self {
+            Self::Honest | Self::Doubling | Self::Late(_) => false,
+            // Earlier tickets are tickets, and not every bit is one that counts.
+            Self::Replaying | Self::Tampering => false,
+            _ => true,
+        }
+    }
+
     /// What it does that nobody can put right by asking another KDC.
     fn lie(self) -> Option<&'static str> {
         match self {
@@ -115,8 +126,8 @@ pub struct Desk {
 
 struct State {
     rng: Rng,
-    /// The first tickets that were given.
-    earlier: Option<Vec<u8>>,
+    /// The first answers with tickets, by their tags.
+    earlier: BTreeMap<u8, Vec<u8>>,
 }
 
 /// What is said, and after how long.
@@ -138,7 +149,8 @@ impl Desk {
         (one_in, datagram): (u8, usize),
         rng: Rng,
     ) -> Self {
-        let state = State { rng, earlier: None };
+        let earlier = BTreeMap::new();
+        let state = State { rng, earlier };
         Self {
             realm: realm.clone(),
             ledger: ledger.clone(),
@@ -200,13 +212,14 @@ impl Desk {
             Temper::Babbling => b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
             Temper::Busy => realm.refuse(&request, (realm::UNAVAILABLE, None), wall),
             Temper::Refusing(code) => realm.refuse(&request, (code, None), wall),
-            Temper::Replaying => {
-                let earlier = state.earlier.get_or_insert(honest.clone());
-                if *earlier == honest {
+            Temper::Replaying => match state.earlier.get(&honest[0]) {
+                Some(earlier) => earlier.clone(),
+                None if Realm::has_granted(&honest) => {
+                    state.earlier.insert(honest[0], honest.clone());
                     return Some(honest);
                 }
-                earlier.clone()
-            }
+                None => return Some(honest),
+            },
             Temper::Misplaced => misplaced(honest, realm.name()),
             Temper::Tampering => {
                 let mut bytes = honest;

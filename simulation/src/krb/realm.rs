@@ -199,6 +199,12 @@ impl Realm {
         answer.unwrap_or_else(|refusal| self.refuse(request, refusal, wall))
     }
 
+    /// Whether an answer has a ticket in it, and is no error.
+    pub(super) fn has_granted(answer: &[u8]) -> bool {
+        let kinds = [AS_REP, TGS_REP].map(der::application);
+        answer.first().is_some_and(|tag| kinds.contains(tag))
+    }
+
     /// KRB-ERROR.
     pub(super) fn refuse(&self, request: &Request, (code, data): Refusal, wall: Wall) -> Vec<u8> {
         let mut fields = error(code, wall);
