@@ -66,7 +66,7 @@ fn clippy() -> Outcome {
 }
 
 /// What the default features leave out: ring instead of AWS-LC under the same tests, the
-/// system's certificate authorities, and Kerberos without any backend. (libssh2 beside russh is
+/// system's certificate authorities, and Kerberos without any backend and without MIT's. (libssh2 beside russh is
 /// what the workspace's tests have.)
 fn other_features() -> Outcome {
     run_command(&mut cargo(&[
@@ -74,6 +74,14 @@ fn other_features() -> Outcome {
         "-p",
         "sockless-kerberos",
         "--no-default-features",
+    ]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "-p",
+        "sockless-kerberos",
+        "--no-default-features",
+        "--features",
+        "rust",
     ]))?;
     run_command(&mut cargo(&[
         "test",

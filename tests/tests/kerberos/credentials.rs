@@ -77,6 +77,14 @@ fn a_cache_of_another_user_or_a_damaged_one_is_refused() {
     assert!(fault.what.contains("damaged"), "{}", fault.what);
 }
 
+/// Keys of RFC 8009, which no KDC makes unless it is told to.
+#[test]
+fn keys_with_sha2_log_in() {
+    let credentials = Credentials::password("sha2", PASSWORD, &realms());
+    let user = fetched_with(credentials, realms());
+    assert_eq!(user, format!("sha2@{REALM}"));
+}
+
 /// Tickets of 20 seconds are used, and got anew when they are nearly over.
 #[test]
 fn tickets_that_end_soon_are_got_anew() {

@@ -7,6 +7,7 @@
 )]
 
 mod credentials;
+mod delegation;
 mod failures;
 mod kdcs;
 mod ways;

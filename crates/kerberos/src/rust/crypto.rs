@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use pbkdf2::pbkdf2_hmac;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::aes::{Aes, BLOCK};
 use super::random::Random;
@@ -338,7 +338,10 @@ fn hmac<M: Mac + KeyInit>(key: &[u8], pieces: &[&[u8]]) -> Zeroizing<Vec<u8>> {
         return Zeroizing::default();
     };
     pieces.iter().for_each(|piece| mac.update(piece));
-    Zeroizing::new(mac.finalize().into_bytes().to_vec())
+    let mut tag = mac.finalize().into_bytes();
+    let out = Zeroizing::new(tag.to_vec());
+    tag.as_mut_slice().zeroize();
+    out
 }
 
 /// A usage, and what the key is for (RFC 3961 section 5.3).

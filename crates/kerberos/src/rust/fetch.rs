@@ -248,7 +248,7 @@ impl Fetch {
         }
         self.visited.push(to.to_owned());
         if self.logins == own.logins {
-            own.keep(to, Arc::clone(&stored));
+            own.keep(to, &stored);
         }
         if asked.server == self.service {
             // It is not here, but there.
@@ -259,7 +259,10 @@ impl Fetch {
                 Fault::misbehaved(Reason::Malformed, what)
             })?;
         }
-        self.ask_in(own, to, stored, wall)
+        // Back at home the ticket of there is good for more.
+        let home = own.granting.get(own.client.realm()).cloned();
+        let home = home.filter(|_| to == own.client.realm());
+        self.ask_in(own, to, home.unwrap_or(stored), wall)
     }
 
     /// The service's ticket has come; one to hand on may still be lacking.

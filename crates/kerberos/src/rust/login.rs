@@ -178,7 +178,7 @@ impl Login {
         own.forwarded = None;
         own.logins += 1;
         let realm = own.client.realm().to_owned();
-        own.keep(&realm, Arc::clone(&stored));
+        own.keep(&realm, &stored);
         Ok(done(stored))
     }
 

@@ -75,36 +75,14 @@ pub(crate) fn open(
     };
     let client = credentials.client().clone();
     let mut proof = credentials.into_proof();
-    let mut granting = BTreeMap::new();
-    let mut login = None;
-    if let Proof::Tickets(ccache) = &mut proof {
-        for stored in ccache.tickets.drain(..) {
-            let validity = stored.validity();
-            let stored = Arc::new(stored);
-            let [service, host] = stored.server.components() else {
-                continue;
-            };
-            if service == "krbtgt" {
-                if stored.server.grants_tickets_of(client.realm()) {
-                    login = Some(validity);
-                }
-                if granting.len() < REALMS || login.is_some() {
-                    granting.insert(host.clone(), Arc::clone(&stored));
-                }
-            } else {
-                let ticket = Ticket {
-                    service: stored.server.clone(),
-                    validity,
-                    stored: Some(Arc::clone(&stored)),
-                };
-                tickets.insert(provider::key(service, host), ticket);
-            }
-        }
-    }
-    let own = Own {
+    let kept = match &mut proof {
+        Proof::Tickets(ccache) => core::mem::take(&mut ccache.tickets),
+        Proof::Password(_) | Proof::Keys(_) => Vec::new(),
+    };
+    let mut own = Own {
         client,
         proof,
-        granting,
+        granting: BTreeMap::new(),
         forwarded: None,
         delegation,
         ahead: 0,
@@ -112,6 +90,28 @@ pub(crate) fn open(
         logins: 0,
         random: Random::new(seed),
     };
+    let mut login = None;
+    // Later ones replace earlier ones: that is how files of tickets grow.
+    for stored in kept {
+        let validity = stored.validity();
+        let stored = Arc::new(stored);
+        let [service, host] = stored.server.components() else {
+            continue;
+        };
+        if service == "krbtgt" {
+            if stored.server.grants_tickets_of(own.client.realm()) {
+                login = Some(validity);
+            }
+            own.keep(host, &stored);
+        } else {
+            let ticket = Ticket {
+                service: stored.server.clone(),
+                validity,
+                stored: Some(Arc::clone(&stored)),
+            };
+            tickets.insert(provider::key(service, host), ticket);
+        }
+    }
     Ok((Box::new(Library(Arc::new(Mutex::new(own)))), login))
 }
 
@@ -175,12 +175,17 @@ impl Own {
         u64::from(ticket.times[2]) > now + 10
     }
 
-    fn keep(&mut self, realm: &str, ticket: Arc<Stored>) {
-        let home = self.client.realm().to_owned();
-        if self.granting.len() >= REALMS && !self.granting.contains_key(realm) {
-            self.granting.retain(|of, _| *of == home);
+    /// Keeps a ticket to get tickets with, if it is of our own realm's KDC: what other realms say
+    /// is good for the way that led there, and for no other.
+    fn keep(&mut self, realm: &str, ticket: &Arc<Stored>) {
+        let home = self.client.realm();
+        if ticket.server.realm() != home {
+            return;
         }
-        self.granting.insert(realm.to_owned(), ticket);
+        if self.granting.len() >= REALMS && !self.granting.contains_key(realm) {
+            self.granting.retain(|of, _| of == home);
+        }
+        self.granting.insert(realm.to_owned(), Arc::clone(ticket));
     }
 }
 

@@ -86,8 +86,10 @@ fn environment<'a>(command: &'a mut Command, folder: &Path, profile: &str) -> &'
 fn principals(folder: &Path) -> String {
     let keytab = |name: &str| folder.join(name).display().to_string();
     let mut script = format!("addprinc -pw \"{PASSWORD}\" +requires_preauth {USER}\n");
+    let sha2 = "-e aes256-cts-hmac-sha384-192:normal,aes128-cts-hmac-sha256-128:normal";
     for (name, how) in [
         ("nopreauth", ""),
+        ("sha2", &format!("+requires_preauth {sha2}")),
         ("locked", "-allow_tix"),
         ("expired", "-expire \"2020-01-01\""),
         ("password-expired", "-pwexpire \"2020-01-01\""),

@@ -32,7 +32,7 @@ const NO_HEIMDAL: &str = "no-heimdal";
 ///
 /// In [`REALM`] are, all with [`PASSWORD`](super::PASSWORD): [`USER`](super::USER),
 /// `nopreauth` (who is not asked to prove himself), `locked`, `expired`,
-/// `password-expired` and `short` (whose tickets last 20 seconds); in [`OTHER_REALM`]
+/// `password-expired`, `short` (whose tickets last 20 seconds) and `sha2` (whose keys are those of RFC 8009); in [`OTHER_REALM`]
 /// `bob`; in [`HEIMDAL_REALM`] [`USER`](super::USER), `locked` and `expired`.
 /// Services are `HTTP/localhost`, `rcmd/localhost` and `host/localhost` in the first and
 /// the last, and [`REFERRED`] in the other.
