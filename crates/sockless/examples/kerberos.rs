@@ -3,13 +3,14 @@
 //!
 //! HOST is the server's name in Kerberos, if the URL has another one. The KDC is asked by transfers
 //! of the session's own: nothing waits for it but this one request, and `strace -f -e trace=network`
-//! shows no call but those of the driver.
+//! shows no call but those of the driver. With the feature `kerberos-gssapi`, `kerberos-rust` or both.
 
 #![allow(
     clippy::disallowed_methods,
     reason = "a program reads its clock, its arguments and its files"
 )]
 
+use std::io::Read as _;
 use std::time::{Instant, SystemTime};
 
 use sockless::drivers::Uring;
@@ -28,7 +29,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = Principal::parse(&user).map_err(at_kerberos)?;
     let realms = Realms::new().kdc(name.realm(), &kdc).map_err(at_kerberos)?;
     let credentials = Credentials::password(&user, password.trim_end(), &realms);
-    let kerberos = Kerberos::new(credentials.map_err(at_kerberos)?, realms).build();
+    // What the backend in Rust draws from.
+    let mut seed = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    let kerberos = Kerberos::new(credentials.map_err(at_kerberos)?, realms);
+    let kerberos = kerberos.random(seed).build();
     let auth = Auth::negotiate(kerberos.map_err(at_kerberos)?);
     let auth = match args.next() {
         Some(host) => auth.target(&host),

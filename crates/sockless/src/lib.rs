@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `kerberos-gssapi`, `ssh`,
+//! Features: `http`, `tls-rustls`, `tls-ring`, `tls-openssl`, `tls-native-roots`, `kerberos-gssapi`, `kerberos-rust`, `ssh`,
 //! `ssh-libssh2`, `drivers`, `driver-tokio`, `driver-compio`, `driver-aio`, `http-types`, `tower`. Without any of them
 //! this crate is the engine alone.
 

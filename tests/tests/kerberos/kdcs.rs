@@ -48,6 +48,27 @@ fn many_transfers_share_one_exchange() {
     assert_eq!((count("AS_REQ"), count("TGS_REQ")), (1, 1), "{log}");
 }
 
+/// Some are challenged while others are on their way: those go without a context, and wait when it is their turn.
+#[test]
+fn many_transfers_are_challenged_in_turn() {
+    let auth = login(USER, PASSWORD, realms());
+    let url = servers().1.http_url("/private/1k");
+    let mut config = config();
+    // The others begin only when the first has been challenged.
+    config.limits.connections_per_host = 1;
+    let mut world = World::new(config);
+    let ids: Vec<_> = (0..10)
+        .map(|_| {
+            world
+                .start(get(&url).auth(auth.clone()))
+                .expect("it starts")
+        })
+        .collect();
+    for outcome in world.finish(&ids) {
+        assert_eq!(outcome.user(), me());
+    }
+}
+
 #[test]
 fn a_silent_kdc_is_passed_over() {
     let (kdc, kerberized) = servers();

@@ -16,6 +16,7 @@ use super::{Shared, lock};
 use crate::ccache::Stored;
 use crate::code;
 use crate::der::element;
+use crate::provider::Delegation;
 
 /// 1.2.840.113554.1.2.2
 pub(super) const KRB5: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
@@ -73,6 +74,11 @@ impl Context {
         let number = own.random.number();
         let handed = own.forwarded.as_ref();
         let handed = handed.filter(|_| delegates(own.delegation, &self.ticket));
+        if handed.is_none() && own.delegation == Delegation::Always {
+            let what = format!("there is no ticket to hand on to {}", self.ticket.server);
+            return Err(Fault::new(Culprit::Misuse, Reason::Authentication, what)
+                .remedy("run SecurityProvider::errand before a context is made"));
+        }
         let handed = handed.map(|one| credentials(one, &self.key, now, &mut own.random));
         let authenticator = Authenticator {
             client: &own.client,

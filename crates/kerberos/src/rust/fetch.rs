@@ -13,7 +13,7 @@ use super::messages::{
     Answer, Authenticator, Body, CANONICALIZE, FORWARDABLE, FORWARDED, Grant, OK_AS_DELEGATE,
     Refusal, session_key, ticket_proof, ticket_request, usage,
 };
-use super::{Own, Shared, done, lock};
+use super::{Guess, Own, Shared, done, lock};
 use crate::Principal;
 use crate::ccache::Stored;
 use crate::provider::{Conversation, Delegation, Turn};
@@ -33,6 +33,7 @@ pub(super) struct Fetch {
     visited: Vec<String>,
     /// The service's ticket, while the one to hand on is fetched.
     got: Option<Arc<Stored>>,
+    guess: Option<Guess>,
 }
 
 /// One question.
@@ -57,6 +58,7 @@ impl Fetch {
             asked: None,
             visited: Vec::new(),
             got: None,
+            guess: None,
         }
     }
 }
@@ -179,7 +181,7 @@ impl Fetch {
         match (refusal.code, refusal.time) {
             (SKEW, Some(time)) if !asked.corrected => {
                 asked.corrected = true;
-                own.correct(time, wall);
+                own.suppose(time, wall, &mut self.guess);
                 self.send(own, asked, wall)
             }
             (TOO_BIG, _) if !asked.streamed => {
@@ -208,6 +210,8 @@ impl Fetch {
             .open(&asked.subkey, &own.client, None, asked.nonce)
             .map_err(|fault| about(fault, &doing))?;
         let stored = Arc::new(stored);
+        // The KDC has taken a time that was told by it.
+        self.guess = None;
         if asked.forwarded {
             return self.handed(own, asked, stored);
         }
@@ -309,6 +313,12 @@ impl Fetch {
             let what = "a ticket to hand on, and none for whom";
             Fault::new(Culprit::Misuse, Reason::Misuse, what)
         })
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        lock(&self.own).undo(self.guess.take());
     }
 }
 

@@ -15,7 +15,7 @@ use super::crypto::{Enctype, Key};
 use super::messages::{
     Answer, Body, FORWARDABLE, Grant, Hint, RENEWABLE_OK, Refusal, Stamp, login_request, timestamp,
 };
-use super::{Own, Shared, done, lock};
+use super::{Guess, Own, Shared, done, lock};
 use crate::credentials::Proof;
 use crate::provider::{Conversation, Delegation, Turn};
 use crate::{Principal, code};
@@ -37,6 +37,7 @@ pub(super) struct Login {
     key: Option<(Hint, Key)>,
     proven: bool,
     corrected: bool,
+    guess: Option<Guess>,
     streamed: bool,
 }
 
@@ -51,6 +52,7 @@ impl Login {
             key: None,
             proven: false,
             corrected: false,
+            guess: None,
             streamed: false,
         }
     }
@@ -118,10 +120,9 @@ impl Login {
             }
             SKEW if self.proven && !self.corrected && refusal.time.is_some() => {
                 self.corrected = true;
-                refusal
-                    .time
-                    .into_iter()
-                    .for_each(|time| own.correct(time, wall));
+                if let Some(time) = refusal.time {
+                    own.suppose(time, wall, &mut self.guess);
+                }
                 self.prove(own, wall)?;
             }
             TOO_BIG if !self.streamed => self.streamed = true,
@@ -173,6 +174,7 @@ impl Login {
             seconds: stored.times[0].into(),
             micros: 0,
         };
+        self.guess = None;
         own.correct(issued, wall);
         own.granting.clear();
         own.forwarded = None;
@@ -220,6 +222,12 @@ impl Login {
                 Err(Fault::new(Culprit::Misuse, Reason::Misuse, what))
             }
         }
+    }
+}
+
+impl Drop for Login {
+    fn drop(&mut self) {
+        lock(&self.own).undo(self.guess.take());
     }
 }
 

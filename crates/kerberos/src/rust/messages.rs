@@ -224,7 +224,7 @@ pub(super) struct Refusal<'a> {
 
 impl<'a> Refusal<'a> {
     pub(super) fn read(message: &'a [u8]) -> Option<Self> {
-        let fields = Fields::of_message(message, 30)?;
+        let fields = numbered(message, 30)?;
         let micros = fields.integer(5).filter(|micros| *micros < 1_000_000);
         Some(Self {
             code: fields.integer(6)?,
@@ -298,7 +298,7 @@ impl<'a> Answer<'a> {
             return Ok(Self::Refused(refusal));
         }
         for (n, login) in [(11, true), (13, false)] {
-            if let Some(fields) = Fields::of_message(message, n) {
+            if let Some(fields) = numbered(message, n) {
                 return Ok(Self::Granted(Grant { fields, login }));
             }
         }
@@ -385,7 +385,7 @@ pub(super) struct Proof {
 
 impl Proof {
     pub(super) fn open(message: &[u8], key: &Key) -> Result<Self, Fault> {
-        let sealed = Fields::of_message(message, 15).and_then(|fields| fields.encrypted(2));
+        let sealed = numbered(message, 15).and_then(|fields| fields.encrypted(2));
         let (enctype, _, sealed) = sealed.ok_or_else(malformed)?;
         let plain = match enctype == key.enctype().number() {
             true => key.open(usage::REPLY, sealed),
@@ -416,6 +416,13 @@ impl Proof {
         };
         read().ok_or_else(malformed)
     }
+}
+
+/// The fields of a message of that number, which says so inside as well.
+fn numbered(message: &[u8], n: u8) -> Option<Fields<'_>> {
+    let fields = Fields::of_message(message, n)?;
+    let both = (fields.integer(0), fields.integer(1));
+    (both == (Some(5), Some(n.into()))).then_some(fields)
 }
 
 fn malformed() -> Fault {

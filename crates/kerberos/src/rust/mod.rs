@@ -16,6 +16,8 @@ mod login;
 mod messages;
 mod random;
 mod spnego;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -54,6 +56,12 @@ struct Own {
     /// Logins so far.
     logins: u64,
     random: Random,
+}
+
+/// A correction of the clock that may be wrong.
+struct Guess {
+    before: i64,
+    after: i64,
 }
 
 /// They, shared with the conversations about them.
@@ -103,7 +111,8 @@ pub(crate) fn open(
                 login = Some(validity);
             }
             own.keep(host, &stored);
-        } else {
+        } else if own.delegation == Delegation::None {
+            // Otherwise they are fetched, and with them the one to hand on.
             let ticket = Ticket {
                 service: stored.server.clone(),
                 validity,
@@ -149,6 +158,10 @@ impl Own {
     /// The time, as KDCs have it, and never the same twice.
     fn now(&mut self, wall: SystemTime) -> Stamp {
         let now = micros(wall).saturating_add_signed(self.ahead);
+        // A clock that was wrong is not held on to.
+        if self.told > now.saturating_add(NEAR) {
+            self.told = 0;
+        }
         self.told = now.max(self.told.saturating_add(1));
         Stamp {
             seconds: self.told / 1_000_000,
@@ -158,14 +171,28 @@ impl Own {
 
     /// Learns what time it is for a KDC.
     fn correct(&mut self, time: Stamp, wall: SystemTime) {
-        let time = time.seconds.saturating_mul(1_000_000) + u64::from(time.micros);
+        let seconds = time.seconds.saturating_mul(1_000_000);
+        let time = seconds.saturating_add(time.micros.into());
         self.ahead = time
             .cast_signed()
             .saturating_sub(micros(wall).cast_signed());
-        let now = micros(wall).saturating_add_signed(self.ahead);
-        // A clock that was wrong is not held on to.
-        if self.told > now.saturating_add(NEAR) {
-            self.told = 0;
+    }
+
+    /// The same from a refusal, which nobody vouches for: `guess` undoes it, unless what is made
+    /// with it is taken.
+    fn suppose(&mut self, time: Stamp, wall: SystemTime, guess: &mut Option<Guess>) {
+        let before = guess.as_ref().map_or(self.ahead, |guess| guess.before);
+        self.correct(time, wall);
+        *guess = Some(Guess {
+            before,
+            after: self.ahead,
+        });
+    }
+
+    fn undo(&mut self, guess: Option<Guess>) {
+        match guess {
+            Some(guess) if guess.after == self.ahead => self.ahead = guess.before,
+            _ => {}
         }
     }
 
