@@ -14,6 +14,49 @@ const CHUNK_FRAME: usize = 16;
 /// What surely fits into one TLS record, with something behind it.
 const ONE_RECORD: usize = 15_000;
 
+/// Who decides what a request gets.
+pub trait Gate {
+    /// Looks at a request's `Authorization`.
+    fn judge(&mut self, authorization: Option<&str>, now: Instant) -> Ruling;
+}
+
+/// What a request gets.
+#[derive(Debug)]
+pub struct Ruling {
+    code: u16,
+    fields: String,
+    is_false: bool,
+}
+
+impl Ruling {
+    /// An answer with that code and these fields, each with its line end.
+    pub fn new(code: u16, fields: String) -> Self {
+        Self {
+            code,
+            fields,
+            is_false: false,
+        }
+    }
+
+    /// The same from somebody who is not who he should be: wrong bytes, and a field that says so
+    /// with `how`.
+    #[must_use]
+    pub fn by_liar(mut self, how: &str) -> Self {
+        self.is_false = true;
+        self.fields.push_str(&format!("{FALSE}: {how}\r\n"));
+        self
+    }
+}
+
+/// The field of answers that nobody must take for true.
+pub const FALSE: &str = "X-False";
+
+/// Where the bytes of such answers are in the pattern.
+pub const ELSEWHERE: u64 = 1 << 40 | 12_345;
+
+/// What comes with a refusal.
+pub const DENIED: &[u8] = b"denied\n";
+
 /// The server's end of one connection.
 pub struct Server {
     rng: Rng,
@@ -23,6 +66,8 @@ pub struct Server {
     /// Always Content-Length, and connections are kept.
     plain: bool,
     babbles: bool,
+    gate: Option<Box<dyn Gate>>,
+    ruling: Ruling,
 }
 
 enum State {
@@ -57,7 +102,16 @@ impl Server {
             last: false,
             plain,
             babbles: false,
+            gate: None,
+            ruling: Ruling::new(200, String::new()),
         }
+    }
+
+    /// What requests get is decided there.
+    #[must_use]
+    pub fn behind(mut self, gate: Box<dyn Gate>) -> Self {
+        self.gate = Some(gate);
+        self
     }
 
     /// Now and then it says something more behind an answer, in the same TLS record.
@@ -68,15 +122,15 @@ impl Server {
     }
 
     /// Takes a step; `false`: nothing can be done now.
-    fn step(&mut self, wire: &mut Wire) -> bool {
+    fn step(&mut self, wire: &mut Wire, now: Instant) -> bool {
         match core::mem::replace(&mut self.state, State::Head) {
-            State::Head => self.head(wire),
+            State::Head => self.head(wire, now),
             State::Body(framing, sum) => self.body(wire, framing, sum),
             State::Answer(answer) => self.answer(wire, answer),
         }
     }
 
-    fn head(&mut self, wire: &mut Wire) -> bool {
+    fn head(&mut self, wire: &mut Wire, now: Instant) -> bool {
         if self.last {
             wire.finish = true;
             return false;
@@ -103,6 +157,9 @@ impl Server {
         let size = request.path.and_then(|path| path[1..].parse().ok());
         let length = field("content-length").and_then(|value| value.parse().ok());
         let chunked = field("transfer-encoding").is_some();
+        if let Some(gate) = &mut self.gate {
+            self.ruling = gate.judge(field("authorization"), now);
+        }
         if field("expect").is_some() && self.rng.bool() {
             wire.output
                 .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -164,7 +221,11 @@ impl Server {
         !stuck
     }
 
-    fn respond(&mut self, wire: &mut Wire, body: Vec<u8>, size: u64) -> State {
+    fn respond(&mut self, wire: &mut Wire, mut body: Vec<u8>, mut size: u64) -> State {
+        let code = self.ruling.code;
+        if code != 200 {
+            (body, size) = (DENIED.to_vec(), 0);
+        }
         let length = body.len() as u64 + size;
         let kind = if self.plain { 0 } else { self.rng.u8(0..4) };
         let framing = match kind {
@@ -183,12 +244,14 @@ impl Server {
             Framing::Chunked(_) => "Transfer-Encoding: chunked\r\n".to_owned(),
             Framing::Close => String::new(),
         };
-        let head = format!("HTTP/1.1 200 OK\r\n{framed}{close}\r\n");
+        let (reason, fields) = (if code == 200 { "OK" } else { "No" }, &self.ruling.fields);
+        let head = format!("HTTP/1.1 {code} {reason}\r\n{framed}{close}{fields}\r\n");
         wire.output.extend_from_slice(head.as_bytes());
+        let from = if self.ruling.is_false { ELSEWHERE } else { 0 };
         State::Answer(Answer {
             framing,
             body,
-            pattern: (0, size),
+            pattern: (from, from + size),
         })
     }
 
@@ -229,8 +292,8 @@ impl Server {
 }
 
 impl Peer for Server {
-    fn pump(&mut self, wire: &mut Wire, _now: Instant) {
-        while self.step(wire) {}
+    fn pump(&mut self, wire: &mut Wire, now: Instant) {
+        while self.step(wire, now) {}
         let idle = matches!(self.state, State::Head | State::Body(..));
         wire.finish |= wire.input_finished && idle;
     }

@@ -15,11 +15,12 @@ use crate::copies::Copies;
 use crate::crypto::{self, Issued};
 use crate::fetches::{Fetches, Wish, limits};
 use crate::files::Files;
+use crate::realms::Kerberized;
 use crate::sshd;
 use crate::world::{FileHost, HOST, Hosts, PROXY, SOCKS};
 
 /// All scenarios.
-pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Tunnels, &Sftp, &Crowd];
+pub const ALL: &[&dyn Scenario] = &[&Http, &Https, &Tunnels, &Sftp, &Kerberized, &Crowd];
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static dyn Scenario> {

@@ -9,11 +9,13 @@ const ALL: &[&[&str]] = &[
     &["seeds", "http", "5000"],
     &["seeds", "tunnels", "20000"],
     &["seeds", "sftp", "2000"],
+    &["seeds", "kerberos", "5000"],
     &["seeds", "crowd", "1"],
     &["torture", "http"],
     &["torture", "https"],
     &["torture", "tunnels"],
     &["torture", "sftp"],
+    &["torture", "kerberos"],
 ];
 
 /// Builds the simulation and hands these words to it.

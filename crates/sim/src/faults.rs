@@ -42,6 +42,10 @@ pub struct Faults {
     pub silences: u16,
     /// Per mille of connection attempts that are refused, or meet silence.
     pub refusals: u16,
+    /// Per mille of datagrams that are lost: no harm, whoever sends them knows of it.
+    pub losses: u16,
+    /// Per mille of datagrams that come twice.
+    pub doubles: u16,
     /// Where on a connection a fault may strike, in bytes.
     pub reach: u64,
 }
@@ -66,6 +70,8 @@ impl Faults {
             flips: 0,
             silences: 0,
             refusals: 0,
+            losses: 0,
+            doubles: 0,
             reach: 0,
         }
     }
@@ -83,7 +89,18 @@ impl Faults {
         }
     }
 
-    /// The character that `rng` gives, for transfers of about `size` bytes.
+    /// The same with datagrams lost and doubled, as `rng` has it, up to one in two.
+    #[must_use]
+    pub fn lossy(self, rng: &mut Rng) -> Self {
+        let mut share = || if rng.bool() { rng.u16(0..500) } else { 0 };
+        Self {
+            losses: share(),
+            doubles: share(),
+            ..self
+        }
+    }
+
+    /// The character that `rng` gives, for transfers of about `size` bytes. No datagrams are lost.
     pub fn draw(rng: &mut Rng, size: u64) -> Self {
         let mut sometimes = |one_in: u8| rng.u8(0..one_in) == 0;
         let flags = [3, 4, 2, 3, 3, 4].map(&mut sometimes);
@@ -123,6 +140,8 @@ impl Faults {
             flips,
             silences,
             refusals,
+            losses: 0,
+            doubles: 0,
             reach: size * 2 + 8_192,
         }
     }

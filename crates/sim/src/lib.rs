@@ -4,7 +4,7 @@
 //! that is made up needs no mock of a socket. [`Sim`] is a [`Driver`](sockless_core::Driver)
 //! whose peers are values ([`Peer`]) and whose faults come from a seed ([`Faults`]): latency,
 //! bandwidth, split and merged reads, short sends, reordered completions, late
-//! cancels, resets, ends anywhere, famine of buffers. The same seed gives the same bytes.
+//! cancels, resets, ends anywhere, famine of buffers, datagrams lost and doubled. The same seed gives the same bytes.
 //!
 //! [`play`] runs an [`Application`] against it and holds the engine to its promises
 //! meanwhile. [`torture`] runs one again and again, with each operation failing in each
@@ -13,6 +13,7 @@
 
 mod faults;
 mod link;
+mod mail;
 mod peer;
 mod play;
 mod scenario;
@@ -21,7 +22,7 @@ mod torture;
 mod watch;
 
 pub use faults::Faults;
-pub use peer::{Answer, Peer, Wire, World};
+pub use peer::{Answer, Correspondent, Peer, Wire, World};
 pub use play::{Application, Report, play};
 pub use scenario::{Campaign, Failure, Scenario, Stage, campaign, replay, torture, tortured};
 pub use sim::{Sim, Trace};

@@ -1,7 +1,7 @@
 //! The other side: names, listeners, and what answers on a connection.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sockless_core::Endpoint;
 
@@ -35,10 +35,19 @@ pub struct Wire {
     pub reset: bool,
 }
 
-/// What a connection attempt meets.
+/// The other end of a datagram socket.
+pub trait Correspondent {
+    /// Takes a datagram, and gives its answers, each with the time that it takes to make it.
+    fn answer(&mut self, datagram: &[u8], now: Instant) -> Vec<(Duration, Vec<u8>)>;
+}
+
+/// What a connection attempt meets. A datagram socket is always made; it meets the same with
+/// what is sent.
 pub enum Answer {
     /// Somebody.
     Peer(Box<dyn Peer>),
+    /// Somebody who takes datagrams; a connection attempt is refused.
+    Correspondent(Box<dyn Correspondent>),
     /// Nobody listens.
     Refuse,
     /// Nobody answers, ever.

@@ -6,12 +6,14 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sockless_core::{Buf, Completion, ConnId, Driver, Op, OpId, OpKind, cancelled};
+use sockless_core::{Buf, Completion, ConnId, Driver, Endpoint, Op, OpId, OpKind, cancelled};
 
 use crate::faults::Fate;
 use crate::link::{Link, draw};
+use crate::mail::Mail;
 use crate::{Answer, Faults, Injury, Interruption, World};
 
+mod datagrams;
 mod trace;
 
 pub use trace::Trace;
@@ -42,13 +44,18 @@ pub struct Sim {
 
 struct Socket {
     id: ConnId,
-    link: Link,
+    line: Line,
     recv: Option<Op>,
     /// A receive that gathers waits until then.
     recv_after: Instant,
     send: Option<Op>,
     /// The step that is scheduled.
     step_at: Option<Instant>,
+}
+
+enum Line {
+    Stream(Box<Link>),
+    Datagrams(Mail),
 }
 
 struct Due {
@@ -179,14 +186,21 @@ impl Sim {
             return;
         }
         socket.step_at = None;
-        let next = socket
-            .link
-            .step(now, &self.faults, &mut self.rng, &mut self.harm);
+        let (faults, rng) = (&self.faults, &mut self.rng);
+        let (next, is_stream) = match &mut socket.line {
+            Line::Stream(link) => (link.step(now, faults, rng, &mut self.harm), true),
+            Line::Datagrams(mail) => (mail.step(now, faults, rng), false),
+        };
         if let Some(next) = next {
             self.step_soon(slot, next);
         }
-        self.try_send(slot);
-        self.try_recv(slot);
+        if is_stream {
+            self.try_send(slot);
+            self.try_recv(slot);
+        } else {
+            self.send_datagram(slot);
+            self.recv_datagram(slot);
+        }
     }
 
     fn try_recv(&mut self, slot: usize) {
@@ -201,11 +215,14 @@ impl Sim {
         else {
             return;
         };
-        if socket.link.is_broken() {
+        let Line::Stream(link) = &mut socket.line else {
+            return;
+        };
+        if link.is_broken() {
             let op = socket.recv.take();
             return self.fail(op, ErrorKind::ConnectionReset);
         }
-        let (there, more) = socket.link.waiting();
+        let (there, more) = link.waiting();
         if there == 0 && more {
             return;
         }
@@ -233,7 +250,7 @@ impl Sim {
         }
         if let Some(buf) = buf {
             let into = &mut buf.spare_mut()[..n];
-            socket.link.take(into);
+            link.take(into);
             self.trace.received(into);
         }
         if let Some(op) = socket.recv.take() {
@@ -256,11 +273,14 @@ impl Sim {
         else {
             return;
         };
-        if socket.link.is_broken() {
+        let Line::Stream(link) = &mut socket.line else {
+            return;
+        };
+        if link.is_broken() {
             let op = socket.send.take();
             return self.fail(op, ErrorKind::BrokenPipe);
         }
-        let room = socket.link.send_room(&self.faults);
+        let room = link.send_room(&self.faults);
         if room == 0 {
             return;
         }
@@ -270,7 +290,7 @@ impl Sim {
         } else if self.faults.short_sends && bytes.len() > 1 {
             bytes.truncate(self.rng.usize(1..=bytes.len()));
         }
-        let n = socket.link.send(&bytes, now, &self.faults, &mut self.rng);
+        let n = link.send(&bytes, now, &self.faults, &mut self.rng);
         if let Some(op) = socket.send.take() {
             self.give_back(op, Ok(n));
         }
@@ -306,8 +326,9 @@ impl Sim {
         let OpKind::Connect { to, .. } = &op.kind else {
             return;
         };
+        let datagrams = matches!(to, Endpoint::Udp(_));
         let mut answer = self.world.connect(to);
-        if self.rng.u16(0..1000) < self.faults.refusals {
+        if !datagrams && self.rng.u16(0..1000) < self.faults.refusals {
             let silence = self.rng.bool();
             answer = if silence {
                 Answer::Silence
@@ -316,27 +337,33 @@ impl Sim {
             };
             self.harm.push("a connection was refused");
         }
-        match answer {
+        let line = match answer {
+            Answer::Correspondent(to) if datagrams => Line::Datagrams(Mail::new(Some(to), false)),
+            Answer::Silence if datagrams => Line::Datagrams(Mail::new(None, false)),
+            _ if datagrams => Line::Datagrams(Mail::new(None, true)),
             Answer::Peer(peer) => {
                 let fate = Fate::draw(&self.faults, &mut self.rng);
-                let slot = op.conn.slot();
-                if self.sockets.len() <= slot {
-                    self.sockets.resize_with(slot + 1, || None);
-                }
-                self.sockets[slot] = Some(Socket {
-                    id: op.conn,
-                    link: Link::new(peer, fate),
-                    recv: None,
-                    recv_after: self.now,
-                    send: None,
-                    step_at: None,
-                });
-                self.step_soon(slot, self.now);
-                self.give_back(op, Ok(0));
+                Line::Stream(Box::new(Link::new(peer, fate)))
             }
-            Answer::Refuse => self.fail(Some(op), ErrorKind::ConnectionRefused),
-            Answer::Silence => drop(self.waiting.insert(op.id, op)),
+            Answer::Refuse | Answer::Correspondent(_) => {
+                return self.fail(Some(op), ErrorKind::ConnectionRefused);
+            }
+            Answer::Silence => return drop(self.waiting.insert(op.id, op)),
+        };
+        let slot = op.conn.slot();
+        if self.sockets.len() <= slot {
+            self.sockets.resize_with(slot + 1, || None);
         }
+        self.sockets[slot] = Some(Socket {
+            id: op.conn,
+            line,
+            recv: None,
+            recv_after: self.now,
+            send: None,
+            step_at: None,
+        });
+        self.step_soon(slot, self.now);
+        self.give_back(op, Ok(0));
     }
 
     /// Takes an operation that waits for something.
@@ -385,8 +412,12 @@ impl Sim {
             }
             Injury::Nothing => {
                 self.harm.push("an operation brought nothing");
-                if let Some(socket) = self.socket(conn) {
-                    socket.link.cut();
+                if let Some(Socket {
+                    line: Line::Stream(link),
+                    ..
+                }) = self.socket(conn)
+                {
+                    link.cut();
                 }
                 if let OpKind::Recv { buf, .. } = &mut op.kind {
                     buf.get_or_insert_with(|| Buf::with_capacity(1));
@@ -436,7 +467,9 @@ impl Sim {
                     }
                     OpKind::Send { .. } => socket.send = Some(op),
                     _ => {
-                        socket.link.shut(now, &faults);
+                        if let Line::Stream(link) = &mut socket.line {
+                            link.shut(now, &faults);
+                        }
                         self.give_back(op, Ok(0));
                     }
                 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use sockless_core::{Buf, Completion, ConnId, Driver, Endpoint, Op, OpId, OpKind};
-use sockless_sim::{Answer, Faults, Peer, Sim, Wire, World};
+use sockless_sim::{Answer, Correspondent, Faults, Peer, Sim, Wire, World};
 
 /// Says back what it hears, and ends when it is told so.
 struct Echo;
@@ -19,6 +19,19 @@ impl Peer for Echo {
         let n = wire.room.min(wire.input.len());
         wire.output.extend(wire.input.drain(..n));
         wire.finish = wire.input_finished && wire.input.is_empty();
+    }
+}
+
+/// Answers each datagram with its length after a second, and with itself at once.
+struct Clerk;
+
+impl Correspondent for Clerk {
+    fn answer(&mut self, datagram: &[u8], _now: Instant) -> Vec<(Duration, Vec<u8>)> {
+        let length = vec![datagram.len() as u8];
+        vec![
+            (Duration::from_secs(1), length),
+            (Duration::ZERO, datagram.to_vec()),
+        ]
     }
 }
 
@@ -36,6 +49,7 @@ impl World for Island {
         match to {
             Endpoint::Tcp(to) if to.port() == 7 => Answer::Peer(Box::new(Echo)),
             Endpoint::Tcp(to) if to.port() == 8 => Answer::Silence,
+            Endpoint::Udp(to) if to.port() == 7 => Answer::Correspondent(Box::new(Clerk)),
             _ => Answer::Refuse,
         }
     }
@@ -80,6 +94,12 @@ impl Hand {
         let to = Endpoint::Tcp(([10, 0, 0, 1], port).into());
         let id = self.submit(OpKind::Connect { to, from: None });
         self.wait(id).result
+    }
+
+    fn correspond(&mut self, port: u16) {
+        let to = Endpoint::Udp(([10, 0, 0, 1], port).into());
+        let id = self.submit(OpKind::Connect { to, from: None });
+        self.wait(id).result.expect("a socket");
     }
 
     fn send(&mut self, bytes: &[u8]) -> usize {
@@ -142,6 +162,55 @@ fn names_and_ports_that_nobody_has() {
     let unknown = hand.submit(resolve("nobody"));
     assert!(hand.wait(unknown).result.is_err());
     let refused = hand.connect(9).expect_err("refused");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn datagrams_keep_their_borders_and_may_overtake_each_other() {
+    let mut hand = Hand::new(Faults::none(), 1);
+    hand.correspond(7);
+    assert_eq!(hand.send(b"one"), 3);
+    assert_eq!(hand.send(b"three"), 5);
+    // The hint is for streams.
+    assert_eq!(hand.recv(1000), b"one");
+    assert_eq!(hand.recv(1), b"three");
+    assert_eq!(hand.recv(1), [3]);
+    assert_eq!(hand.recv(1), [5]);
+}
+
+#[test]
+fn datagrams_are_lost_and_doubled() {
+    let mut faults = Faults::none();
+    (faults.losses, faults.doubles) = (300, 300);
+    let mut hand = Hand::new(faults, 1);
+    hand.correspond(7);
+    for _ in 0..100 {
+        hand.send(b"x");
+    }
+    let id = hand.submit(OpKind::Recv {
+        buf: None,
+        min: usize::MAX,
+    });
+    hand.wait(id).result.expect("some arrive");
+    let mut count = 1;
+    let late = hand.sim.now() + Duration::from_secs(60);
+    while hand.sim.now() < late {
+        hand.submit(OpKind::Recv { buf: None, min: 1 });
+        hand.done.clear();
+        hand.sim.wait(Some(late), &mut hand.done).expect("waits");
+        count += hand.done.len();
+    }
+    assert!((101..300).contains(&count), "{count} of 200, and doubles");
+    assert!(hand.sim.harm().is_empty());
+}
+
+#[test]
+fn a_datagram_to_nobody_is_refused_once() {
+    let mut hand = Hand::new(Faults::none(), 1);
+    hand.correspond(9);
+    hand.send(b"x");
+    let id = hand.submit(OpKind::Recv { buf: None, min: 1 });
+    let refused = hand.wait(id).result.expect_err("refused");
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 

@@ -40,7 +40,11 @@ impl Engine {
         }
         let fresh = transfer.wants_fresh();
         let (host, rank) = (transfer.host, transfer.rank);
-        match self.hosts.request(host, rank, id, fresh) {
+        let grant = match transfer.options.beyond_limits {
+            true => self.hosts.exempt(host, fresh),
+            false => self.hosts.request(host, rank, id, fresh),
+        };
+        match grant {
             Grant::Reuse(conn) => self.attach(id, conn, true),
             Grant::Connect => self.dial(id),
             Grant::Replace(idle) => {

@@ -168,6 +168,18 @@ impl Hosts {
         Grant::Connect
     }
 
+    /// The same for a transfer that no bound is for: it never waits.
+    pub(super) fn exempt(&mut self, id: u64, fresh: bool) -> Grant {
+        if !fresh && let Some(conn) = self.take_idle(id) {
+            return Grant::Reuse(conn);
+        }
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.open += 1;
+            self.open += 1;
+        }
+        Grant::Connect
+    }
+
     fn wait(&mut self, id: u64, place: (u64, u64), fresh: bool, queue: bool) -> Grant {
         if let Some(host) = self.hosts.get_mut(id) {
             host.waiting.insert(place, fresh);
@@ -389,6 +401,22 @@ mod tests {
         assert_eq!(hosts.next_to_ask(), Some(5));
         hosts.stop_waiting(a, 5, 5);
         assert_eq!(hosts.request(a, 5, 5, false), Grant::Reuse(70));
+    }
+
+    #[test]
+    fn who_is_exempt_waits_for_nobody_and_others_wait_for_him() {
+        let mut hosts = hosts(1, 1);
+        let a = hosts.enter(&key("a"));
+        let b = hosts.enter(&key("b"));
+        assert_eq!(hosts.request(a, 1, 100, false), Grant::Connect);
+        assert_eq!(hosts.request(b, 2, 101, false), Grant::Wait);
+        assert_eq!(hosts.exempt(a, true), Grant::Connect);
+        assert_eq!(hosts.exempt(b, true), Grant::Connect);
+        hosts.closed(a);
+        hosts.closed(a);
+        assert_eq!(hosts.next_to_ask(), None, "the exempt one is still there");
+        hosts.closed(b);
+        assert_eq!(hosts.next_to_ask(), Some(101));
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub struct Options {
     pub fresh_connection: bool,
     /// Close the connection afterwards. Default no.
     pub forbid_reuse: bool,
+    /// It takes its connection whatever [`Limits::connections`] and
+    /// [`Limits::connections_per_host`] say: for what other transfers wait for, which may have
+    /// all the places. Default no.
+    pub beyond_limits: bool,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             notes: false,
             fresh_connection: false,
             forbid_reuse: false,
+            beyond_limits: false,
         }
     }
 }

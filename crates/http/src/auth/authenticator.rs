@@ -326,6 +326,12 @@ impl Authenticator {
         if dialog.context.is_none()
             && let Some(provider) = self.credentials.contexts()
         {
+            let lacks = || provider.lacks(&self.service, &self.host, cx.wall).is_some();
+            if dialog.rounds == 0 && !self.preemptive && lacks() {
+                // Another request was challenged while this one waited for its connection. It
+                // begins as that one did: what it lacks is fetched once it is challenged itself.
+                return Ok(None);
+            }
             let mut context = provider.negotiated(&self.service, &self.host)?;
             if let Some(channel) = &dialog.channel {
                 context.bind(ChannelBinding::TlsServerEndPoint, channel);

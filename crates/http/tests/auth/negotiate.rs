@@ -1,6 +1,8 @@
 //! Negotiate with a scripted mechanism.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use sockless_core::{Cx, Fault, Note, Reason, SecurityContext, SecurityProvider, Step};
 use sockless_http::{Credentials, Dialog, Verdict};
@@ -14,6 +16,8 @@ struct Scripted {
     /// The script of each context, in the order that they are made; without one: no ticket.
     scripts: Mutex<Vec<Script>>,
     made: Mutex<Vec<String>>,
+    /// It has to fetch something first.
+    lacks: AtomicBool,
 }
 
 impl SecurityProvider for Scripted {
@@ -24,6 +28,10 @@ impl SecurityProvider for Scripted {
             return Err(failure("no ticket"));
         }
         Ok(Box::new(Steps(scripts.remove(0))))
+    }
+
+    fn lacks(&self, _: &str, _: &str, _: SystemTime) -> Option<Arc<str>> {
+        self.lacks.load(Relaxed).then(|| "a ticket".into())
     }
 
     fn identity(&self) -> Arc<str> {
@@ -73,6 +81,7 @@ fn client_of(scripts: Vec<Script>, more: Credentials) -> (Client, Arc<Scripted>)
     let scripted = Arc::new(Scripted {
         scripts: Mutex::new(scripts),
         made: Mutex::default(),
+        lacks: AtomicBool::new(false),
     });
     let client = Client::new(origin(more.with_provider(Arc::clone(&scripted) as _)));
     (client, scripted)
@@ -125,6 +134,29 @@ fn an_authenticated_connection_needs_nothing_and_a_new_one_a_context() {
     client.next();
     assert_eq!(client.authorize().unwrap(), "Negotiate aGk=");
     assert_eq!(provider.made.lock().unwrap().len(), 3);
+}
+
+/// It was waiting for its connection when another one was challenged, and nobody has looked what it lacks.
+#[test]
+fn a_request_that_lacks_a_ticket_waits_for_its_own_challenge() {
+    let script = vec![(None, done(Some("hi")))];
+    let (mut client, provider) = client_of(vec![script], Credentials::default());
+    client.challenged(&["Negotiate"]);
+    client.next();
+    provider.lacks.store(true, Relaxed);
+    assert_eq!(client.authorize(), None);
+    // What it lacked was fetched.
+    provider.lacks.store(false, Relaxed);
+    assert_eq!(client.answer(&["Negotiate"]), "Negotiate aGk=");
+    client.accepted(&[], None).unwrap();
+
+    // It could not be fetched: the context says why.
+    client.next();
+    provider.lacks.store(true, Relaxed);
+    assert_eq!(client.authorize(), None);
+    client.challenged(&["Negotiate"]);
+    let fault = client.try_authorize().expect_err("no ticket");
+    assert_eq!(fault.what, "no ticket");
 }
 
 #[test]

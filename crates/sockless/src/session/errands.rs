@@ -339,7 +339,10 @@ impl Session {
         let mut request = Request::new("POST", url)?
             .header("Content-Type", "application/kerberos")?
             .body(Body::Bytes(body.into()))
-            .options(|options| options.timeouts = attempt_options().timeouts);
+            .options(|options| {
+                options.timeouts = attempt_options().timeouts;
+                options.beyond_limits = true;
+            });
         for proxy in &self.config.kdc_proxies {
             request = request.proxy(proxy.clone());
         }
@@ -357,6 +360,8 @@ fn attempt_options() -> Options {
     let mut options = Options::default();
     options.fresh_connection = true;
     options.forbid_reuse = true;
+    // Those who wait for the ticket may have all the places.
+    options.beyond_limits = true;
     options.timeouts.connect = Some(ATTEMPT);
     options.timeouts.total = Some(ATTEMPT);
     options

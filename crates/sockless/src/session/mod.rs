@@ -388,7 +388,7 @@ impl Session {
                 }
                 None
             }
-            Event::Trailers(_) if job.next.is_some() => None,
+            Event::Trailers(_) if job.next.is_some() || job.failure.is_some() => None,
             Event::WantBody { .. } if matches!(job.request.body, Body::Bytes(_)) => {
                 self.feed(hop);
                 None
@@ -416,9 +416,10 @@ impl Session {
                 return Some(Event::Challenged { head });
             }
             Err(error) => {
+                // Nothing of an answer is shown whose sender is not who it should be.
                 job.failure = Some(error);
                 self.engine.cancel(hop);
-                return Some(Event::Head(head));
+                return None;
             }
         }
         let Some(max) = job.request.redirects.follow else {
