@@ -397,7 +397,9 @@ mod tests {
         let none = |name: &str| (name == "KRB5_CONFIG").then(|| "/nowhere".to_owned());
         let own = Kerberos::of(&args.expect("good options"), &none);
         match own {
-            Ok(own) => assert!(own.server.is_some() && cfg!(feature = "kerberos-rust")),
+            Ok(own) => {
+                assert!(own.server.is_some() && Backend::built_in().contains(&Backend::Rust));
+            }
             Err(failure) => assert!(failure.to_string().contains("kerberos-rust"), "{failure}"),
         }
     }

@@ -23,16 +23,15 @@ pub(super) fn set_up(folder: &Path, port: u16, kdcs: [u16; 6]) -> io::Result<Ser
     };
     let command = [
         program.display().to_string(),
-        "--keep-in-foreground".to_owned(),
+        // In the foreground, and as whoever starts it: a process that changes its user or its
+        // capabilities would not end with us.
+        "--no-daemon".to_owned(),
         "--conf-file=/dev/null".to_owned(),
-        "--log-facility=-".to_owned(),
         "--log-queries".to_owned(),
         "--no-resolv".to_owned(),
         "--no-hosts".to_owned(),
         // What is not there does not exist: nobody else is asked.
         "--local=/test/".to_owned(),
-        "--pid-file=".to_owned(),
-        "--user=".to_owned(),
         "--bind-interfaces".to_owned(),
         "--listen-address=127.0.0.1".to_owned(),
         format!("--port={port}"),
