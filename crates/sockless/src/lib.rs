@@ -50,6 +50,8 @@ mod plan;
 mod proxy;
 #[cfg(feature = "http")]
 mod redirect;
+#[cfg(feature = "ssh")]
+mod remote;
 #[cfg(feature = "http")]
 mod request;
 #[cfg(feature = "http")]
@@ -86,6 +88,8 @@ pub use config::Config;
 pub use outgoing::Outgoing;
 #[cfg(feature = "http")]
 pub use proxy::{Proxy, ProxyKind};
+#[cfg(feature = "ssh")]
+pub use remote::{RemoteKind, RemoteUrl};
 #[cfg(feature = "http")]
 pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]
