@@ -3,13 +3,14 @@
 //
 //   PROGRAM [-c CA.pem]... [-x PROXY] [-p PROXY-CA.pem] [-t HOST:PORT]
 //           [-i KEY] [-w PASSPHRASE] [-k KNOWN-HOSTS] [-f FINGERPRINT] [-j JUMP] [-e COMMAND]
-//           [-u USER:PASSWORD] [-r KRB5.conf]
+//           [-u USER:PASSWORD] [-r KRB5.conf] [-g LEVEL]
 //           URL FILE [URL FILE]...
 //
 // All transfers run at once. A URL that is a path only is asked for by hand, in plain HTTP, through a
 // tunnel to the HOST:PORT of -t. sftp:// and scp:// URLs log in by the key of -i; where the FILE begins
 // with @, it is put. An ssh:// URL runs the command of -e. A host key that the file of -k does not know is asked
-// about, and believed if it has the fingerprint of -f. -u logs in by Kerberos at servers that want that.
+// about, and believed if it has the fingerprint of -f. -u logs in by Kerberos at servers that want that, with -g at
+// the proxy as well: for a SOCKS5 one its level is how well what passes is protected, from 0 to 2.
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
@@ -26,7 +27,7 @@ struct program {
     const char *ca[4], *proxy, *proxy_ca, *tunnel;
     const char *key, *passphrase, *known_hosts, *fingerprint, *jump, *command;
     char *login;
-    const char *realms;
+    const char *realms, *level;
     int streams_only; // this program's sockets are streams
     uint64_t ssh, kerberos;
     unsigned running, failed;
@@ -168,6 +169,12 @@ static inline void start(struct program *program, const char *url, const char *p
     if (program->proxy_ca != NULL)
         must(program, sockless_request_set_proxy_tls(engine, request, trusting(program, &program->proxy_ca, 1)),
              "proxy TLS");
+    if (program->proxy != NULL && program->level != NULL && program->kerberos != 0) {
+        must(program, sockless_request_set_proxy_kerberos(engine, request, program->kerberos), "Kerberos at the proxy");
+        if (begins(program->proxy, "socks5"))
+            must(program, sockless_request_set_number(engine, request, SOCKLESS_REQUEST_NUMBER_PROXY_PROTECTION,
+                                                      strtoull(program->level, NULL, 10)), "protection");
+    }
     if (begins(url, "sftp:") || begins(url, "scp:") || begins(url, "ssh:")) request_over_ssh(program, request, sink);
     if (begins(url, "http") && program->kerberos != 0)
         must(program, sockless_request_set_kerberos(engine, request, program->kerberos), "Kerberos settings");
@@ -194,6 +201,7 @@ static inline void option(struct program *program, char name, char *value) {
     case 'e': program->command = value; break;
     case 'u': program->login = value; break;
     case 'r': program->realms = value; break;
+    case 'g': program->level = value; break;
     }
 }
 

@@ -252,3 +252,153 @@ fn answer(inner: &mut Inner, handle: u64, answer: Answer) -> Result<(), Refusal>
         .session()?
         .answer(open.transfer, open.question, answer)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use sockless::{PeerKey, Prompt as Wanted};
+
+    use super::*;
+    use crate::engine::{sockless_engine_close, sockless_engine_open};
+    use crate::request::{sockless_request_new, sockless_request_set_text, sockless_request_start};
+    use crate::transfer::sockless_transfer_cancel;
+
+    /// An engine with a transfer, which layers ask.
+    struct Asker {
+        engine: Box<Engine>,
+        transfer: u64,
+    }
+
+    impl Asker {
+        fn new() -> Self {
+            let mut engine = Box::new(Engine { opaque: [0; 8] });
+            let at = &raw mut *engine;
+            let (mut request, mut transfer, url) = (0, 0, "http://127.0.0.1:9/");
+            // SAFETY: storage and texts of this function's.
+            unsafe {
+                assert_eq!(sockless_engine_open(at, 0, 0, 1), 0);
+                assert_eq!(sockless_request_new(at, &raw mut request), 0);
+                let text = (url.as_ptr().cast(), url.len());
+                assert_eq!(sockless_request_set_text(at, request, 1, text.0, text.1), 0);
+                let user = core::ptr::null_mut();
+                let started = sockless_request_start(at, 0, request, user, &raw mut transfer);
+                assert_eq!(started, 0);
+            }
+            Self { engine, transfer }
+        }
+
+        fn at(&mut self) -> *mut Engine {
+            &raw mut *self.engine
+        }
+
+        fn ask(&mut self, ask: Ask) -> u64 {
+            let (transfer, mut handle) = (self.transfer, 0);
+            let question = sockless::Question {
+                id: QuestionId::from_u64(7),
+                layer: "ssh",
+                ask,
+            };
+            // SAFETY: storage of this value's.
+            let status = unsafe {
+                enter(self.at(), |inner| {
+                    let id = inner.transfers.table.find(transfer)?.id;
+                    handle = inner.asked(id, &question).unwrap_or_default();
+                    let event = inner.current.show(sockless::Event::Asked(question), handle);
+                    assert_eq!(event.is_some(), handle != 0);
+                    if let Some(event) = event {
+                        assert_eq!((*event.asked).id, handle);
+                    }
+                    Ok(())
+                })
+            };
+            assert_eq!(status, 0);
+            handle
+        }
+    }
+
+    impl Drop for Asker {
+        fn drop(&mut self) {
+            // SAFETY: storage of this value's.
+            unsafe { sockless_engine_close(self.at()) };
+        }
+    }
+
+    fn key() -> Ask {
+        let prints = ["SHA256:x".to_owned(), "00".to_owned()];
+        Ask::PeerKey(Box::new(PeerKey::new(
+            ("host".into(), 22),
+            "ssh-ed25519",
+            vec![1, 2],
+            prints,
+        )))
+    }
+
+    fn prompts(count: usize) -> Ask {
+        let prompt = Wanted {
+            text: "Password: ".to_owned(),
+            echo: false,
+        };
+        Ask::Prompts(Box::new(Prompts {
+            prompts: vec![prompt; count],
+            ..Prompts::default()
+        }))
+    }
+
+    #[test]
+    fn each_question_takes_its_own_answer_once() {
+        let mut asker = Asker::new();
+        let (yes, lines) = (asker.ask(key()), asker.ask(prompts(2)));
+        let line = Text::of(b"x");
+        let both = [line, line];
+        let at = asker.at();
+        // SAFETY: storage of the asker's, texts of this function's.
+        unsafe {
+            let answer =
+                |question, count| sockless_question_answer(at, question, both.as_ptr(), count);
+            assert_eq!(answer(yes, 1), Status::Order as i32);
+            assert_eq!(
+                sockless_question_confirm(at, lines, 1),
+                Status::Order as i32
+            );
+            assert_eq!(sockless_question_confirm(at, yes, 2), Status::Range as i32);
+            assert_eq!(answer(lines, 1), Status::Range as i32);
+            let none = sockless_question_answer(at, lines, core::ptr::null(), 2);
+            assert_eq!(none, Status::Null as i32);
+            // No layer has asked really: nobody waits, and the questions are used up all the same.
+            assert_eq!(
+                sockless_question_confirm(at, yes, 1),
+                Status::Refused as i32
+            );
+            assert_eq!(sockless_question_confirm(at, yes, 1), Status::Stale as i32);
+            assert_eq!(answer(lines, 2), Status::Refused as i32);
+            let again = sockless_question_decline(at, lines, core::ptr::null(), 0);
+            assert_eq!(again, Status::Stale as i32);
+        }
+    }
+
+    #[test]
+    fn what_a_program_cannot_answer_is_not_asked() {
+        let mut asker = Asker::new();
+        let relay = Ask::Relay {
+            to: sockless::Endpoint::Unix("agent".into()),
+            request: Zeroizing::default(),
+        };
+        assert_eq!(asker.ask(relay), 0);
+    }
+
+    #[test]
+    fn the_questions_of_a_transfer_end_with_it() {
+        let mut asker = Asker::new();
+        let question = asker.ask(prompts(0));
+        let (at, transfer) = (asker.at(), asker.transfer);
+        // SAFETY: storage of the asker's; a zeroed output is one.
+        unsafe {
+            assert_eq!(sockless_transfer_cancel(at, transfer), 0);
+            let mut output: crate::poll::Output = core::mem::zeroed();
+            while output.kind != crate::poll::OutputKind::Wait as u32 {
+                assert_eq!(crate::poll::sockless_engine_poll(at, 1, &raw mut output), 0);
+            }
+            let late = sockless_question_answer(at, question, core::ptr::null(), 0);
+            assert_eq!(late, Status::Stale as i32);
+        }
+    }
+}
