@@ -317,6 +317,10 @@ static inline int settled(struct program *program) {
 }
 
 static inline int end(struct program *program) {
+    sockless_text hosts;
+    // The hosts that were believed: lines for a known_hosts file.
+    if (program->ssh != 0 && sockless_ssh_take_hosts(&program->engine, program->ssh, &hosts) == 0)
+        fwrite(hosts.data, 1, hosts.length, stdout);
     int status = sockless_engine_close(&program->engine);
     if (status != 0) fprintf(stderr, "close: %s\n", sockless_status_text(status));
     return status != 0 || program->failed > 0;

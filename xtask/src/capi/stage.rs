@@ -187,7 +187,13 @@ impl Part<'_> {
         run.arg(format!("sftp://{login}/~/names/"))
             .arg(self.file("three"));
         run.arg(format!("ssh://{login}")).arg(self.file("four"));
-        output(&mut run)?;
+        let said = output(&mut run)?;
+        if !said.starts_with(&format!("[localhost]:{} ssh-ed25519 ", stage.ssh().port())) {
+            return Err(format!(
+                "{}: the host that was believed is not told: {said}",
+                self.name
+            ));
+        }
         arrived(
             self.name,
             &stage.ssh().home().join("upload").join(name),
