@@ -140,10 +140,17 @@ static inline void request_over_ssh(struct program *program, uint64_t request, s
         must(program, sockless_request_add_ssh_proxy(engine, request, SOCKLESS_STR(program->jump), program->ssh),
              program->jump);
     if (!sink->puts) return;
+    // A small file is handed over at once; a larger one is asked for, piece by piece: see `body_is_wanted`.
+    char small[4096];
     fseek(sink->file, 0, SEEK_END);
-    must(program, sockless_request_set_number(engine, request, SOCKLESS_REQUEST_NUMBER_BODY_LENGTH,
-                                              (uint64_t)ftell(sink->file)), "length");
+    long length = ftell(sink->file);
     rewind(sink->file);
+    if (length <= (long)sizeof small)
+        must(program, sockless_request_set_body(engine, request, small, fread(small, 1, sizeof small, sink->file)),
+             "body");
+    else
+        must(program, sockless_request_set_number(engine, request, SOCKLESS_REQUEST_NUMBER_BODY_LENGTH,
+                                                  (uint64_t)length), "length");
 }
 
 static inline void start(struct program *program, const char *url, const char *path) {

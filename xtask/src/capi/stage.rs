@@ -173,8 +173,10 @@ impl Part<'_> {
         let stage = self.stage;
         let (login, home) = (stage.login()?, stage.ssh().home());
         let name = format!("{}.up", self.name);
-        let (home, up) = (home.display(), self.file("up"));
-        content::write_file(&up, 1 << 20).map_err(|error| io(&up, &error))?;
+        let (home, up, small) = (home.display(), self.file("up"), self.file("small"));
+        for (path, length) in [(&up, 1 << 20), (&small, 1024)] {
+            content::write_file(path, length).map_err(|error| io(path, &error))?;
+        }
         let mut run = self.command();
         run.arg("-i")
             .arg(stage.ssh().key_named("ed25519-passphrase"));
@@ -182,6 +184,8 @@ impl Part<'_> {
         run.args(["-j", &login, "-e", &format!("cat '{home}/1m'")]);
         run.arg(format!("sftp://{login}/~/upload/{name}"))
             .arg(format!("@{}", up.display()));
+        run.arg(format!("scp://{login}{home}/upload/{name}.small"))
+            .arg(format!("@{}", small.display()));
         run.arg(format!("scp://{login}{home}/1k"))
             .arg(self.file("two"));
         run.arg(format!("sftp://{login}/~/names/"))
@@ -194,11 +198,9 @@ impl Part<'_> {
                 self.name
             ));
         }
-        arrived(
-            self.name,
-            &stage.ssh().home().join("upload").join(name),
-            1 << 20,
-        )?;
+        let upload = stage.ssh().home().join("upload");
+        arrived(self.name, &upload.join(&name), 1 << 20)?;
+        arrived(self.name, &upload.join(format!("{name}.small")), 1024)?;
         self.arrived("two", 1024)?;
         self.arrived("four", 1 << 20)?;
         let list = self.file("three");
