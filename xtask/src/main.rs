@@ -44,7 +44,8 @@ cargo xtask TASK
   bench [NAME...] [--json FILE] [--rounds N]
                               measures sockless against libcurl, hyper and bare loops
   header                      makes the C interface's header anew
-  install --prefix DIR        the C library, its header and its pkg-config file
+  install --prefix DIR [--features LIST]
+                              the C library, its header and its pkg-config file
   capi                        the C interface: header, symbols, and its programs against real servers
   sanitize                    those programs under sanitizers and valgrind
   capi-fuzz [--steps N] [--seed N] [--asan]

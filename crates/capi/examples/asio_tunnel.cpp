@@ -1,11 +1,13 @@
 // The program that was asked for in 2008: Boost.Asio, one io_context, native sockets of its own beside
 // sockless ones.
 //
-//   asio_tunnel -c CA -x https://PROXY -p PROXY-CA -t HOST:PORT  https://HOST/ FILE  /PATH FILE
+//   asio_tunnel -c CA -x https://PROXY -p PROXY-CA -t HOST:PORT -i KEY -k KNOWN-HOSTS -u USER:PASSWORD -r KRB5.conf
+//               https://HOST/ FILE  /PATH FILE  sftp://USER@HOST/~/PATH FILE  https://KERBERIZED/ FILE
 //
-// The URL comes over https through a CONNECT proxy, with TLS to the proxy as well; the path is spoken by
-// hand through a raw tunnel. More legs are more requests: nothing but their options differs. Meanwhile
-// two native sockets exchange bytes that sockless knows nothing of.
+// All of it comes through a CONNECT proxy, with TLS to the proxy as well: https, a path that is spoken by hand
+// through a raw tunnel, a file by sftp, and what a server gives to whoever has a ticket (KDCs are asked directly).
+// More legs are more requests: nothing but their options differs, and this file knows of none. Two native
+// sockets exchange bytes that sockless knows nothing of.
 //
 //   c++ -std=c++20 -o asio_tunnel asio_tunnel.cpp $(pkg-config --cflags --libs sockless)
 #include "program.h"

@@ -45,7 +45,9 @@ class Event(c.Structure):
     _fields_ = [
         ("transfer", c.c_uint64), ("user", c.c_void_p), ("kind", c.c_uint32), ("code", c.c_uint32),
         ("data", c.c_void_p), ("length", c.c_size_t), ("field_count", c.c_size_t), ("body_length", c.c_uint64),
-        ("room", c.c_size_t), ("error", c.POINTER(Error)), ("summary", c.c_void_p),
+        ("room", c.c_size_t), ("error", c.POINTER(Error)), ("summary", c.c_void_p), ("asked", c.c_void_p),
+        ("entry", c.c_void_p), ("file_system", c.c_void_p), ("offset", c.c_uint64), ("exit", c.c_uint32),
+        ("reserved", c.c_uint32),
     ]
 
 

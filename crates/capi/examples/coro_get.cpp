@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
     std::uint64_t seed = 0, request = 0;
     if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) return 2;
     must(&all, sockless_engine_open(engine, sockless::asio_driver::now(), time(nullptr), seed), "engine");
-    must(&all, sockless_engine_set_tls(engine, trusting(&all, argv[2])), "TLS");
+    must(&all, sockless_engine_set_tls(engine, trusting(&all, &argv[2], 1)), "TLS");
     must(&all, sockless_engine_set_number(engine, SOCKLESS_ENGINE_OPTION_MAX_MIN, 1), "min");
     sockless::asio_driver driver(context, *engine, sockless::transfer::deliver);
     for (int at = 3; at + 1 < argc; at += 2) {

@@ -200,9 +200,14 @@ static void turn(void) {
         uv_timer_start(&timer, rang, next.deadline > now ? (next.deadline - now) / 1000000 + 1 : 0, 0);
 }
 
+// The sockets here are uv_tcp_t: KDCs are not to be asked by datagrams.
+static void prepare(struct program *program) {
+    program->streams_only = 1;
+}
+
 int main(int argc, char **argv) {
     uv_timer_init(uv_default_loop(), &timer);
-    begin(&program, argc, argv, NULL);
+    begin(&program, argc, argv, prepare);
     turn();
     // It ends when nothing is left to wait for.
     uv_run(uv_default_loop(), UV_RUN_DEFAULT);

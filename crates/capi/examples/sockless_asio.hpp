@@ -15,6 +15,8 @@
 #include <functional>
 #include <map>
 #include <stdexcept>
+#include <sys/socket.h>
+#include <variant>
 #include <vector>
 
 namespace sockless {
@@ -95,25 +97,32 @@ private:
                 turn();
             });
             break;
-        case SOCKLESS_OPERATION_KIND_CONNECT: {
-            tcp::endpoint to;
-            std::memcpy(to.data(), op.address, op.address_length);
-            auto &socket = sockets_.insert_or_assign(op.slot, tcp::socket(context_)).first->second;
-            socket.async_connect(to, completes(id));
+        case SOCKLESS_OPERATION_KIND_CONNECT:
+            // Datagrams are for Kerberos' KDCs.
+            if (op.socket_type == SOCK_DGRAM) connect<datagrams>(op);
+            else connect<streams>(op);
+            break;
+        case SOCKLESS_OPERATION_KIND_RECEIVE: {
+            const asio::mutable_buffer room(op.buffers->data, op.buffers->length);
+            if (auto *stream = std::get_if<streams>(&sockets_.at(op.slot)))
+                stream->async_read_some(room, completes(id));
+            else
+                std::get<datagrams>(sockets_.at(op.slot)).async_receive(room, completes(id));
             break;
         }
-        case SOCKLESS_OPERATION_KIND_RECEIVE:
-            sockets_.at(op.slot).async_read_some(asio::buffer(op.buffers->data, op.buffers->length), completes(id));
-            break;
         case SOCKLESS_OPERATION_KIND_SEND: {
             std::vector<asio::const_buffer> pieces;
             for (std::size_t i = 0; i < op.buffer_count; i++)
                 pieces.emplace_back(op.buffers[i].data, op.buffers[i].length);
-            sockets_.at(op.slot).async_write_some(pieces, completes(id));
+            if (auto *stream = std::get_if<streams>(&sockets_.at(op.slot)))
+                stream->async_write_some(pieces, completes(id));
+            else
+                std::get<datagrams>(sockets_.at(op.slot)).async_send(pieces, completes(id));
             break;
         }
         case SOCKLESS_OPERATION_KIND_SHUTDOWN:
-            sockets_.at(op.slot).shutdown(tcp::socket::shutdown_send, error);
+            std::visit([&](auto &socket) { socket.shutdown(asio::socket_base::shutdown_send, error); },
+                       sockets_.at(op.slot));
             complete(id, result(error));
             break;
         default:
@@ -125,7 +134,18 @@ private:
     // All that is in flight on the socket ends; sockless cancels when it closes one.
     void cancel(const sockless_operation &op) {
         boost::system::error_code ignored;
-        if (auto found = sockets_.find(op.slot); found != sockets_.end()) found->second.cancel(ignored);
+        if (auto found = sockets_.find(op.slot); found != sockets_.end())
+            std::visit([&](auto &socket) { socket.cancel(ignored); }, found->second);
+    }
+
+    // Of any family: what an address is, sockless has written down already.
+    using streams = asio::generic::stream_protocol::socket;
+    using datagrams = asio::generic::datagram_protocol::socket;
+
+    template <class socket> void connect(const sockless_operation &op) {
+        auto &made = sockets_.insert_or_assign(op.slot, socket(context_)).first->second;
+        const typename socket::endpoint_type to(op.address, op.address_length);
+        std::get<socket>(made).async_connect(to, completes(op.id));
     }
 
     asio::io_context &context_;
@@ -133,7 +153,7 @@ private:
     event_handler happened_;
     asio::steady_timer timer_;
     tcp::resolver resolver_;
-    std::map<std::uint32_t, tcp::socket> sockets_;
+    std::map<std::uint32_t, std::variant<streams, datagrams>> sockets_;
 };
 
 } // namespace sockless

@@ -162,6 +162,23 @@ enum sockless_event_kind
     SOCKLESS_EVENT_KIND_NOTE = 11,
     // The end: `error` is NULL if it is a good one, and `summary`. The handle is void.
     SOCKLESS_EVENT_KIND_DONE = 12,
+    // A layer wants to know something: `asked`. The transfer waits for the answer, now or later; its
+    // timeouts but the total one stand still.
+    SOCKLESS_EVENT_KIND_ASKED = 13,
+    // A piece of what a command wrote to its standard error: `data`.
+    SOCKLESS_EVENT_KIND_STDERR = 14,
+    // A file or directory at the peer: `entry`. In a transfer of files, Data up to the next EntryDone is
+    // what is in it.
+    SOCKLESS_EVENT_KIND_ENTRY = 15,
+    // The last entry is complete if `error` is NULL; in transfers of many files, which go on after
+    // one of them has failed.
+    SOCKLESS_EVENT_KIND_ENTRY_DONE = 16,
+    // The room on a file system: `file_system`.
+    SOCKLESS_EVENT_KIND_FILE_SYSTEM = 17,
+    // A command has ended: `exit`, and `code`, or the signal's name without `SIG` as `data`.
+    SOCKLESS_EVENT_KIND_EXITED = 18,
+    // The peer has `offset` bytes of the body already: the first one that is asked for is behind them.
+    SOCKLESS_EVENT_KIND_RESUME_AT = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -474,13 +491,170 @@ typedef uint32_t sockless_tls_number;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// Texts of SSH settings. Files are the program's: what is in them is given here.
+enum sockless_ssh_text
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The user at the server, for URLs that name none.
+    SOCKLESS_SSH_TEXT_USER = 1,
+    // The user's password, for URLs that have none.
+    SOCKLESS_SSH_TEXT_PASSWORD = 2,
+    // What is in a private key's file; several are offered one after another.
+    SOCKLESS_SSH_TEXT_KEY = 3,
+    // What the last key is encrypted with.
+    SOCKLESS_SSH_TEXT_KEY_PASSPHRASE = 4,
+    // What is in the last key's `.pub` file. It is needed only for an encrypted key in a format
+    // that hides it, and no passphrase, so that the program can be asked for that.
+    SOCKLESS_SSH_TEXT_KEY_PUBLIC = 5,
+    // What is in a `-cert.pub` file: the certificate of one of the keys, or of one in the agent.
+    SOCKLESS_SSH_TEXT_CERTIFICATE = 6,
+    // The path of an agent's unix socket, e.g. what `SSH_AUTH_SOCK` has.
+    SOCKLESS_SSH_TEXT_AGENT = 7,
+    // What is in a `known_hosts` file; several add up.
+    SOCKLESS_SSH_TEXT_KNOWN_HOSTS = 8,
+    // The SHA-256 fingerprint that the host's key must have, in base64; then `KnownHosts` counts only
+    // for revoked keys.
+    SOCKLESS_SSH_TEXT_HOST_SHA256 = 9,
+    // The MD5 fingerprint that the host's key must have, in hexadecimal; the same.
+    SOCKLESS_SSH_TEXT_HOST_MD5 = 10,
+    // The methods to log in by, best first, with commas between them. Default:
+    // `gssapi-with-mic,publickey,keyboard-interactive,password`.
+    SOCKLESS_SSH_TEXT_METHODS = 11,
+    // Algorithms, as OpenSSH's options have them: a list with commas, which replaces the default's, or is
+    // added to it after a `+`, put in front after `^`, taken out after `-`. Here for key exchange.
+    SOCKLESS_SSH_TEXT_KEX = 12,
+    // Host key algorithms.
+    SOCKLESS_SSH_TEXT_HOST_KEY_ALGORITHMS = 13,
+    // Ciphers.
+    SOCKLESS_SSH_TEXT_CIPHERS = 14,
+    // MACs.
+    SOCKLESS_SSH_TEXT_MACS = 15,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_ssh_text sockless_ssh_text;
+#else
+typedef uint32_t sockless_ssh_text;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Numbers of SSH settings. Times in nanoseconds.
+enum sockless_ssh_number
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // What is done about keys of hosts that `KnownHosts` does not name: 0 they are refused, 1 they
+    // are accepted, and told by `sockless_ssh_take_hosts`, 2 the program is asked (an Asked event), 3 all keys
+    // are accepted, also those that have changed: anybody can pose as the host. Default 0.
+    SOCKLESS_SSH_NUMBER_NEW_HOSTS = 1,
+    // 1: the program is asked for passwords, passphrases, and whatever else the server wants
+    // to be typed. Default 0: what is not given is not there.
+    SOCKLESS_SSH_NUMBER_ASK = 2,
+    // 1: russh, 2: libssh2. Default: the first that is built in.
+    SOCKLESS_SSH_NUMBER_LIBRARY = 3,
+    // 1: of an agent only those keys are offered that are given here, too. Default 0.
+    SOCKLESS_SSH_NUMBER_ONLY_THESE_KEYS = 4,
+    // 1: compression is offered first. Default 0.
+    SOCKLESS_SSH_NUMBER_COMPRESSION = 5,
+    // Bytes that a server may send ahead. Default 8 MiB.
+    SOCKLESS_SSH_NUMBER_WINDOW = 6,
+    // A silent server is asked for a sign of life after that time; `SOCKLESS_NEVER`: it is not. Default that.
+    SOCKLESS_SSH_NUMBER_KEEPALIVE = 7,
+    // Keys are exchanged again after so many bytes. Default and most: 1 GiB.
+    SOCKLESS_SSH_NUMBER_REKEY_BYTES = 8,
+    // And after that time; `SOCKLESS_NEVER`: it does not matter. Default one hour.
+    SOCKLESS_SSH_NUMBER_REKEY_TIME = 9,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_ssh_number sockless_ssh_number;
+#else
+typedef uint32_t sockless_ssh_number;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Texts of Kerberos settings.
+enum sockless_kerberos_text
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Who we are, `name` or `name@REALM`. A keytab and a credential cache can say that themselves.
+    SOCKLESS_KERBEROS_TEXT_USER = 1,
+    // The user's password.
+    SOCKLESS_KERBEROS_TEXT_PASSWORD = 2,
+    // What is in a `krb5.conf`: `default_realm`, each realm's `kdc`, `domain_realm`. Includes are not
+    // followed.
+    SOCKLESS_KERBEROS_TEXT_CONFIG = 3,
+    // The realm of names that have none.
+    SOCKLESS_KERBEROS_TEXT_DEFAULT_REALM = 4,
+    // A name server, `address` or `address:port`, that is asked for KDCs which are not given; several
+    // add up.
+    SOCKLESS_KERBEROS_TEXT_NAME_SERVER = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_kerberos_text sockless_kerberos_text;
+#else
+typedef uint32_t sockless_kerberos_text;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Bytes of Kerberos settings.
+enum sockless_kerberos_data
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // What is in a keytab: a key instead of a password.
+    SOCKLESS_KERBEROS_DATA_KEYTAB = 1,
+    // What is in a credential cache of type FILE, as `kinit` makes it: tickets that are there already.
+    SOCKLESS_KERBEROS_DATA_CCACHE = 2,
+    // 32 bytes of the system's random generator, which nobody else knows and no other settings are given.
+    // The backend in Rust draws keys and nonces from them, and cannot do without.
+    SOCKLESS_KERBEROS_DATA_RANDOM = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_kerberos_data sockless_kerberos_data;
+#else
+typedef uint32_t sockless_kerberos_data;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Numbers of Kerberos settings.
+enum sockless_kerberos_number
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // 1: KDCs are asked by streams only. Default 0: datagrams come first.
+    SOCKLESS_KERBEROS_NUMBER_STREAM_ONLY = 1,
+    // Whether servers get tickets to act for the user: 0 never, 1 if the realm says that they may be
+    // trusted with them, 2 always. Default 0.
+    SOCKLESS_KERBEROS_NUMBER_DELEGATION = 2,
+    // 1: MIT Kerberos, 2: the one in Rust. Default: the first that is built in.
+    SOCKLESS_KERBEROS_NUMBER_BACKEND = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_kerberos_number sockless_kerberos_number;
+#else
+typedef uint32_t sockless_kerberos_number;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Texts of a request.
 enum sockless_request_text
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    // `http://` or `https://`; takes the place of a tunnel's destination.
+    // `http://` or `https://`, or with SSH settings `sftp://`, `scp://` (a file, or with a slash at its end a
+    // directory), or `ssh://` (a host that is to run a command); takes the place of a tunnel's destination.
     SOCKLESS_REQUEST_TEXT_URL = 1,
     // A tunnel's destination, `host:port`; takes the place of a URL.
     SOCKLESS_REQUEST_TEXT_TUNNEL = 2,
@@ -502,6 +676,19 @@ enum sockless_request_text
     SOCKLESS_REQUEST_TEXT_UNIX_SOCKET = 10,
     // A local address to bind to.
     SOCKLESS_REQUEST_TEXT_LOCAL_ADDRESS = 11,
+    // SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    SOCKLESS_REQUEST_TEXT_COMMAND = 12,
+    // sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
+    // transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
+    SOCKLESS_REQUEST_TEXT_QUOTE = 13,
+    // sftp: a put writes a file with this suffix, which gets its name when it is complete.
+    SOCKLESS_REQUEST_TEXT_SUFFIX = 14,
+    // Kerberos: the service that contexts are made for. Default `HTTP`.
+    SOCKLESS_REQUEST_TEXT_SERVICE = 15,
+    // Kerberos: the host that contexts are made for, instead of the URL's.
+    SOCKLESS_REQUEST_TEXT_SERVICE_HOST = 16,
+    // The service at the last proxy, after its Kerberos settings. Default `HTTP`, of SOCKS5 `rcmd`.
+    SOCKLESS_REQUEST_TEXT_PROXY_SERVICE = 17,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -526,7 +713,7 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_SETUP_TIMEOUT = 3,
     // From the request's last byte to the answer's first. Default never.
     SOCKLESS_REQUEST_NUMBER_FIRST_BYTE_TIMEOUT = 4,
-    // Neither a byte received nor one sent. Default 300 s, of tunnels never.
+    // Neither a byte received nor one sent. Default 300 s, of tunnels and over SSH never.
     SOCKLESS_REQUEST_NUMBER_IDLE_TIMEOUT = 5,
     // From start to end. Default never.
     SOCKLESS_REQUEST_NUMBER_TOTAL_TIMEOUT = 6,
@@ -564,7 +751,8 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_MAX_BODY = 22,
     // The most bytes of a head. Default 256 KiB.
     SOCKLESS_REQUEST_NUMBER_MAX_HEAD = 23,
-    // How user and password are proven: 0 Basic, 1 Digest, 2 the strongest that is offered.
+    // How user and password are proven: 0 Basic, 1 Digest, 2 the strongest that is offered, Negotiate
+    // included where there are Kerberos settings; otherwise these take the place of user and password.
     SOCKLESS_REQUEST_NUMBER_AUTH_SCHEME = 24,
     // The same for the last proxy, after its user and password.
     SOCKLESS_REQUEST_NUMBER_PROXY_AUTH_SCHEME = 25,
@@ -574,12 +762,107 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_PROXY_HTTP10 = 27,
     // TLS on top of a tunnel, by the engine's settings.
     SOCKLESS_REQUEST_NUMBER_SECURED = 28,
+    // sftp: the first byte that is got, or the place where a put begins; 0 is the first.
+    SOCKLESS_REQUEST_NUMBER_OFFSET = 29,
+    // sftp: the last byte that is got.
+    SOCKLESS_REQUEST_NUMBER_LAST_BYTE = 30,
+    // sftp: only that many bytes at a file's end are got.
+    SOCKLESS_REQUEST_NUMBER_TAIL = 31,
+    // sftp: where a put goes: 0 in the place of what is there, 1 behind what of it is there (a ResumeAt
+    // event), 2 behind what is there.
+    SOCKLESS_REQUEST_NUMBER_PLACING = 32,
+    // SSH: the permissions of a file that is made. Default 0644.
+    SOCKLESS_REQUEST_NUMBER_FILE_MODE = 33,
+    // sftp: makes the directories that are missing on a put's way.
+    SOCKLESS_REQUEST_NUMBER_MAKE_DIRECTORIES = 34,
+    // sftp: a put does not end before the file is on the server's disk.
+    SOCKLESS_REQUEST_NUMBER_SYNC = 35,
+    // SSH: all that is in a directory. A body is made by `sockless_transfer_send_item`.
+    SOCKLESS_REQUEST_NUMBER_RECURSIVE = 36,
+    // sftp: how a directory is listed: 0 by Entry events, 1 by the server's lines, 2 by a line for each
+    // name.
+    SOCKLESS_REQUEST_NUMBER_LISTING = 37,
+    // sftp: no file is transferred; an Entry event tells about it, and quoted commands are carried out.
+    SOCKLESS_REQUEST_NUMBER_NO_FILE = 38,
+    // Kerberos: Negotiate is sent without waiting for a challenge.
+    SOCKLESS_REQUEST_NUMBER_UNASKED = 39,
+    // Kerberos: answers of a server are taken that does not prove who it is.
+    SOCKLESS_REQUEST_NUMBER_UNPROVEN = 40,
+    // How well everything up to the last proxy is protected, a SOCKS5 one with Kerberos settings: 0 not at
+    // all, 1 nobody can change it, 2 nobody can read it either.
+    SOCKLESS_REQUEST_NUMBER_PROXY_PROTECTION = 41,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum sockless_request_number sockless_request_number;
 #else
 typedef uint32_t sockless_request_number;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What an entry is.
+enum sockless_entry_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The peer has not said.
+    SOCKLESS_ENTRY_KIND_UNKNOWN = 0,
+    // A regular file.
+    SOCKLESS_ENTRY_KIND_FILE = 1,
+    // A directory.
+    SOCKLESS_ENTRY_KIND_DIRECTORY = 2,
+    // A symbolic link.
+    SOCKLESS_ENTRY_KIND_LINK = 3,
+    // A device, pipe or socket.
+    SOCKLESS_ENTRY_KIND_OTHER = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_entry_kind sockless_entry_kind;
+#else
+typedef uint32_t sockless_entry_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How a command at the peer ended.
+enum sockless_exit_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // With a code.
+    SOCKLESS_EXIT_KIND_CODE = 1,
+    // By a signal.
+    SOCKLESS_EXIT_KIND_SIGNAL = 2,
+    // The peer did not say.
+    SOCKLESS_EXIT_KIND_UNKNOWN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_exit_kind sockless_exit_kind;
+#else
+typedef uint32_t sockless_exit_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a layer wants to know.
+enum sockless_question_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Whether `key` is the peer's: `sockless_question_confirm`.
+    SOCKLESS_QUESTION_KIND_PEER_KEY = 1,
+    // What a person would type, a line for each of `prompts`: `sockless_question_answer`. Without any
+    // prompt, the texts are only to be shown, and the answer is none.
+    SOCKLESS_QUESTION_KIND_PROMPTS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum sockless_question_kind sockless_question_kind;
+#else
+typedef uint32_t sockless_question_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -641,6 +924,14 @@ typedef struct sockless_field {
     // Bytes of the value.
     size_t value_length;
 } sockless_field;
+
+// Text, or bytes, and how many; no NUL need follow, and none is sure to.
+typedef struct sockless_text {
+    // Where it begins; NULL only if it is empty.
+    const char *data;
+    // Its bytes.
+    size_t length;
+} sockless_text;
 
 // A stretch of memory, laid out as a `struct iovec`.
 typedef struct sockless_buffer {
@@ -714,6 +1005,89 @@ typedef struct sockless_summary {
     uint32_t reserved;
 } sockless_summary;
 
+// One line that is to be typed.
+typedef struct sockless_prompt {
+    // The text in front.
+    struct sockless_text text;
+    // 1: what is typed may be seen.
+    uint64_t echo;
+} sockless_prompt;
+
+// A question of a layer's. Its texts come from the peer: escape them before they are shown. What does not
+// belong to `kind` is empty.
+typedef struct sockless_question {
+    // The handle to answer it with; void after that, and when the transfer ends.
+    uint64_t id;
+    // What it is about (`sockless_question_kind`).
+    uint32_t kind;
+    // Peer key: its port.
+    uint32_t port;
+    // Peer key: the host, as it was asked for.
+    struct sockless_text host;
+    // Peer key: the key's algorithm, e.g. `ssh-ed25519`.
+    struct sockless_text algorithm;
+    // Peer key: the key as the protocol has it on the wire.
+    struct sockless_text key;
+    // Peer key: its SHA-256 fingerprint, `SHA256:...`.
+    struct sockless_text sha256;
+    // Peer key: its MD5 fingerprint, in hexadecimal with colons.
+    struct sockless_text md5;
+    // Prompts: who is asked, the user at the peer.
+    struct sockless_text user;
+    // Prompts: a heading.
+    struct sockless_text name;
+    // Prompts: what to do.
+    struct sockless_text instruction;
+    // Prompts: what stands in front of each line that is to be typed.
+    const struct sockless_prompt *prompts;
+    // How many there are.
+    size_t prompt_count;
+} sockless_question;
+
+// A file, directory or link at the peer. Numbers that the peer has not said are `SOCKLESS_NEVER`.
+typedef struct sockless_entry {
+    // Its name, as bytes of the peer's: escape it before it is shown.
+    struct sockless_text path;
+    // The peer's own line about it, as `ls -l` prints one; empty: there is none.
+    struct sockless_text line;
+    // What it is (`sockless_entry_kind`).
+    uint32_t kind;
+    // Nothing.
+    uint32_t reserved;
+    // Its length in bytes.
+    uint64_t size;
+    // The number of its user.
+    uint64_t user;
+    // The number of its group.
+    uint64_t group;
+    // Its permissions and its type, as `st_mode` has them.
+    uint64_t mode;
+    // When it was read last, in seconds since 1970.
+    uint64_t read;
+    // When it was written last, in seconds since 1970.
+    uint64_t written;
+} sockless_entry;
+
+// The room on a file system of the peer's, as `statvfs` counts it.
+typedef struct sockless_file_system {
+    // Bytes in a block.
+    uint64_t block;
+    // Blocks in all.
+    uint64_t blocks;
+    // Free blocks.
+    uint64_t free;
+    // Free blocks that are there for this user.
+    uint64_t available;
+    // Places for files in all.
+    uint64_t files;
+    // Free ones.
+    uint64_t files_free;
+    // The longest name, in bytes.
+    uint64_t name_max;
+    // 1: it is mounted read-only.
+    uint64_t read_only;
+} sockless_file_system;
+
 // An event. What it points to is valid until the next `sockless_engine_poll` or
 // `sockless_engine_close` of the engine; fields that its kind does not name mean nothing.
 typedef struct sockless_event {
@@ -723,7 +1097,7 @@ typedef struct sockless_event {
     void *user;
     // What happened (`sockless_event_kind`).
     uint32_t kind;
-    // The status code of an answer.
+    // The status code of an answer, or a command's exit code.
     uint32_t code;
     // Bytes of the event; no NUL follows.
     const void *data;
@@ -739,6 +1113,18 @@ typedef struct sockless_event {
     const struct sockless_error *error;
     // What it took.
     const struct sockless_summary *summary;
+    // A question.
+    const struct sockless_question *asked;
+    // A file or directory.
+    const struct sockless_entry *entry;
+    // The room on a file system.
+    const struct sockless_file_system *file_system;
+    // Bytes that are there.
+    uint64_t offset;
+    // How a command ended (`sockless_exit_kind`).
+    uint32_t exit;
+    // Nothing.
+    uint32_t reserved;
 } sockless_event;
 
 // What the engine wants next. Only what belongs to `kind` is written.
@@ -838,6 +1224,15 @@ int32_t sockless_engine_add_address(struct sockless_engine *engine,
                                     const void *address,
                                     uint32_t address_length);
 
+// Adds a proxy on the way to Kerberos' KDCs, as `sockless_request_add_proxy` has them; the first one is
+// connected to. Before the engine's first transfer and poll. The thread that uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `proxy` is NULL or can be read.
+int32_t sockless_engine_add_kdc_proxy(struct sockless_engine *engine,
+                                      const void *proxy,
+                                      size_t length);
+
 // Why the last call that failed did so. Its texts are valid until the next call that fails.
 // The thread that uses the engine.
 //
@@ -874,6 +1269,122 @@ int32_t sockless_event_keep(struct sockless_engine *engine, uint64_t *kept);
 // # Safety
 // `engine` is NULL or points to zeroed or opened storage.
 int32_t sockless_data_release(struct sockless_engine *engine, uint64_t kept);
+
+// Says whether a key is the peer's (`yes` 1), or that nobody believes so (0). The thread that uses the
+// engine.
+//
+// `SOCKLESS_STATUS_ORDER`: the question wants lines. `SOCKLESS_STATUS_REFUSED`: nobody waits for
+// the answer any more.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_question_confirm(struct sockless_engine *engine,
+                                  uint64_t question,
+                                  uint32_t yes);
+
+// Gives a line for each prompt; they are copied, and wiped after use. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: the question wants a yes or no. `SOCKLESS_STATUS_RANGE`: the number of lines is not
+// that of the prompts. `SOCKLESS_STATUS_REFUSED`: nobody waits for the answer any more.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `lines` is NULL, or `count` texts can be read there
+// and what each of them points to.
+int32_t sockless_question_answer(struct sockless_engine *engine,
+                                 uint64_t question,
+                                 const struct sockless_text *lines,
+                                 size_t count);
+
+// Says that there is no answer, and why; the layer tries something else, or fails. The thread that uses the
+// engine.
+//
+// `SOCKLESS_STATUS_REFUSED`: nobody waits for the answer any more.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `why` is NULL or can be read.
+int32_t sockless_question_decline(struct sockless_engine *engine,
+                                  uint64_t question,
+                                  const char *why,
+                                  size_t length);
+
+// Makes Kerberos settings: one user's credentials, and the tickets that come of them. The thread that
+// uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `kerberos` is NULL or can be written.
+int32_t sockless_kerberos_new(struct sockless_engine *engine,
+                              uint64_t *kerberos);
+
+// Frees Kerberos settings; what uses them keeps them, and their tickets. The thread that uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_kerberos_free(struct sockless_engine *engine,
+                               uint64_t kerberos);
+
+// Sets a text of Kerberos settings (`sockless_kerberos_text`). What is wrong with it shows when the settings
+// are first used. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: they are in use already.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `text` is NULL or can be read.
+int32_t sockless_kerberos_set_text(struct sockless_engine *engine,
+                                   uint64_t kerberos,
+                                   uint32_t option,
+                                   const void *text,
+                                   size_t length);
+
+// Sets bytes of Kerberos settings (`sockless_kerberos_data`), which are copied, and wiped when the settings
+// are first used. A keytab counts before a cache, a cache before a password. The thread that uses the
+// engine.
+//
+// `SOCKLESS_STATUS_RANGE`: not 32 random bytes.
+// `SOCKLESS_STATUS_ORDER`: they are in use already.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `data` is NULL or can be read.
+int32_t sockless_kerberos_set_data(struct sockless_engine *engine,
+                                   uint64_t kerberos,
+                                   uint32_t option,
+                                   const void *data,
+                                   size_t length);
+
+// Sets a number of Kerberos settings (`sockless_kerberos_number`). The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: they are in use already.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_kerberos_set_number(struct sockless_engine *engine,
+                                     uint64_t kerberos,
+                                     uint32_t option,
+                                     uint64_t value);
+
+// Adds a KDC of a realm: `host`, `host:port`, `[address]:port`, `tcp/` in front for streams only, or the URL
+// of a KDC proxy. The first one of a realm takes the place of the configuration's. The thread that
+// uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be read.
+int32_t sockless_kerberos_add_kdc(struct sockless_engine *engine,
+                                  uint64_t kerberos,
+                                  const void *realm,
+                                  size_t realm_length,
+                                  const void *place,
+                                  size_t place_length);
+
+// Puts a host, or with a dot in front all hosts below a domain, into a realm. The thread that uses the
+// engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be read.
+int32_t sockless_kerberos_add_domain(struct sockless_engine *engine,
+                                     uint64_t kerberos,
+                                     const void *host,
+                                     size_t host_length,
+                                     const void *realm,
+                                     size_t realm_length);
 
 // Gives a receive that came without a buffer one of `size` bytes or more (1 to 64 MiB), so that
 // the bytes that are there can be received. It belongs to the operation. The thread that
@@ -1031,6 +1542,131 @@ int32_t sockless_request_start(struct sockless_engine *engine,
                                void *user,
                                uint64_t *transfer);
 
+// Sets the SSH settings of a request with an `sftp://`, `scp://` or `ssh://` URL. Requests with the same
+// settings share connections. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_REFUSED`: the settings cannot be used. With an encrypted key this takes as long as
+// its encryption is meant to.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_request_set_ssh(struct sockless_engine *engine,
+                                 uint64_t request,
+                                 uint64_t ssh);
+
+// Adds SSH servers that connect on for us at the far end of the chain of proxies, as OpenSSH's `-J` has them:
+// `[user@]host[:port]`, several with commas between them, an IPv6 address in brackets. The thread that
+// uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `jumps` is NULL or can be read.
+int32_t sockless_request_add_ssh_proxy(struct sockless_engine *engine,
+                                       uint64_t request,
+                                       const void *jumps,
+                                       size_t length,
+                                       uint64_t ssh);
+
+// Proves to the server who we are by Kerberos, after its challenge (Negotiate, RFC 4559). Tickets are fetched
+// by transfers of the engine's own. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_REFUSED`: the settings cannot be used, or Kerberos is not built in.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_request_set_kerberos(struct sockless_engine *engine,
+                                      uint64_t request,
+                                      uint64_t kerberos);
+
+// Proves to the last proxy who we are by Kerberos: Negotiate to an HTTP proxy, GSS-API (RFC 1961) to a SOCKS5
+// one. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: there is no proxy yet. `SOCKLESS_STATUS_REFUSED`: it is of another kind, or
+// as above.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_request_set_proxy_kerberos(struct sockless_engine *engine,
+                                            uint64_t request,
+                                            uint64_t kerberos);
+
+// Begins the connection with the PROXY protocol's header, of `version` 1 (text) or 2 (binary), behind all
+// proxies. The thread that uses the engine.
+//
+// `source` and `destination`: whose connection it is, a `struct sockaddr_in` or `sockaddr_in6` each; both
+// NULL: our own. `SOCKLESS_STATUS_RANGE`: another version, or addresses of two families.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be read.
+int32_t sockless_request_set_proxy_header(struct sockless_engine *engine,
+                                          uint64_t request,
+                                          uint32_t version,
+                                          const void *source,
+                                          uint32_t source_length,
+                                          const void *destination,
+                                          uint32_t destination_length);
+
+// Makes SSH settings, which trust no host and have no key. The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_REFUSED`: SSH is not built in.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `ssh` is NULL or can be written.
+int32_t sockless_ssh_new(struct sockless_engine *engine, uint64_t *ssh);
+
+// Frees SSH settings; what uses them keeps them. The thread that uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_ssh_free(struct sockless_engine *engine, uint64_t ssh);
+
+// Sets, or adds, a text of SSH settings (`sockless_ssh_text`), which is copied, and wiped when the settings
+// are gone. What is wrong with it shows when the settings are first used. The thread that uses
+// the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: they are in use already, or there is no key that it could be about.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `text` is NULL or can be read.
+int32_t sockless_ssh_set_text(struct sockless_engine *engine,
+                              uint64_t ssh,
+                              uint32_t option,
+                              const void *text,
+                              size_t length);
+
+// Sets a number of SSH settings (`sockless_ssh_number`). The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: they are in use already.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_ssh_set_number(struct sockless_engine *engine,
+                                uint64_t ssh,
+                                uint32_t option,
+                                uint64_t value);
+
+// Logs in with the tickets of Kerberos settings as well, before anything else (`gssapi-with-mic`, RFC 4462; by
+// russh). The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: the SSH settings are in use already, or the others have no credentials.
+// `SOCKLESS_STATUS_REFUSED`: what the Kerberos settings are made of will not do.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage.
+int32_t sockless_ssh_set_kerberos(struct sockless_engine *engine,
+                                  uint64_t ssh,
+                                  uint64_t kerberos);
+
+// Takes the hosts whose keys were accepted and that were not known, as lines for a `known_hosts` file:
+// each ends with a line end, and there may be none. What `lines` points to is valid until the next call of
+// this function with these settings, until they are freed, or the engine is closed. The
+// thread that uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `lines` is NULL or can be written.
+int32_t sockless_ssh_take_hosts(struct sockless_engine *engine,
+                                uint64_t ssh,
+                                struct sockless_text *lines);
+
 // What a status says, as a text with a NUL at its end that is valid for ever. Any thread.
 const char *sockless_status_text(int32_t status);
 
@@ -1074,6 +1710,44 @@ int32_t sockless_tls_set_number(struct sockless_engine *engine,
                                 uint32_t option,
                                 uint64_t value);
 
+// Sets a certificate chain of our own and its key from one PKCS#12 file, and what opens it; instead of
+// `SOCKLESS_TLS_TEXT_CERTIFICATE_PEM` (backend openssl only). The thread that uses the engine.
+//
+// `SOCKLESS_STATUS_ORDER`: the settings are in use already.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be read.
+int32_t sockless_tls_set_pkcs12(struct sockless_engine *engine,
+                                uint64_t tls,
+                                const void *file,
+                                size_t length,
+                                const void *password,
+                                size_t password_length);
+
+// Exports the sessions that connections of later, equal settings may resume, e.g. in the next run of a
+// program (backend openssl only). They are secret, and each is for one connection: import an export
+// once. `data` is valid until `sockless_data_release(kept)`, which wipes it. The thread that uses the
+// engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be written.
+int32_t sockless_tls_export_sessions(struct sockless_engine *engine,
+                                     uint64_t tls,
+                                     struct sockless_text *data,
+                                     uint64_t *kept);
+
+// Takes what `sockless_tls_export_sessions` gave for equal settings, and says how many sessions there
+// were. The settings are in use from now on. The thread that uses the engine.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `data` is NULL or can be read, `count` is NULL or can
+// be written.
+int32_t sockless_tls_import_sessions(struct sockless_engine *engine,
+                                     uint64_t tls,
+                                     const void *data,
+                                     size_t length,
+                                     size_t *count);
+
 // Makes TLS settings the engine's, for requests and proxies without their own; before the engine's
 // first transfer and poll. The thread that uses the engine.
 //
@@ -1092,6 +1766,22 @@ int32_t sockless_transfer_send(struct sockless_engine *engine,
                                uint64_t transfer,
                                const void *data,
                                size_t length);
+
+// Gives the head of a file or directory to a transfer that puts many (`SOCKLESS_REQUEST_NUMBER_RECURSIVE`): behind
+// a file's, exactly `size` bytes are to be given; a directory comes before what is in it. The thread that uses
+// the engine.
+//
+// `path`: below the target, with `/` between names. `size`: `SOCKLESS_NEVER` for a directory. `mode`: its
+// permissions, or `SOCKLESS_NEVER`. `SOCKLESS_STATUS_REFUSED`: as of `sockless_transfer_send`.
+//
+// # Safety
+// `engine` is NULL or points to zeroed or opened storage, `path` is NULL or can be read.
+int32_t sockless_transfer_send_item(struct sockless_engine *engine,
+                                    uint64_t transfer,
+                                    const void *path,
+                                    size_t length,
+                                    uint64_t size,
+                                    uint64_t mode);
 
 // Says that the body is complete, or ends a tunnel's own direction. The thread that uses the
 // engine.

@@ -159,6 +159,27 @@ pub unsafe extern "C" fn sockless_engine_add_address(
     }
 }
 
+/// Adds a proxy on the way to Kerberos' KDCs, as `sockless_request_add_proxy` has them; the first one is
+/// connected to. Before the engine's first transfer and poll. The thread that uses the engine.
+///
+/// # Safety
+/// `engine` is NULL or points to zeroed or opened storage, `proxy` is NULL or can be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockless_engine_add_kdc_proxy(
+    engine: *mut Engine,
+    proxy: *const c_void,
+    length: usize,
+) -> i32 {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        enter(engine, |inner| {
+            let proxy = sockless::Proxy::parse(input::text(proxy, length)?)?;
+            inner.settings()?.config.kdc_proxies.push(proxy);
+            Ok(())
+        })
+    }
+}
+
 /// Numbers of an engine's. Sizes in bytes, times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]

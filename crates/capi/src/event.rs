@@ -2,14 +2,25 @@
 
 use core::ffi::{c_char, c_void};
 
+use sockless::core::Exit;
 use sockless::{Event as From, Fields, Note};
 
 use crate::Status;
 use crate::engine::{Engine, Use, enter, enter_for};
 use crate::error::{Error, Held};
-use crate::inner::{Inner, Refusal};
+use crate::inner::{Inner, Kept, Refusal};
 use crate::input;
 use crate::poll::NEVER;
+
+mod entry;
+mod question;
+
+pub use entry::{Entry, EntryKind, ExitKind, FileSystem};
+pub(crate) use question::Open;
+pub use question::{
+    Prompt, Question, QuestionKind, sockless_question_answer, sockless_question_confirm,
+    sockless_question_decline,
+};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +51,23 @@ pub enum EventKind {
     Note = 11,
     /// The end: `error` is NULL if it is a good one, and `summary`. The handle is void.
     Done = 12,
+    /// A layer wants to know something: `asked`. The transfer waits for the answer, now or later; its
+    /// timeouts but the total one stand still.
+    Asked = 13,
+    /// A piece of what a command wrote to its standard error: `data`.
+    Stderr = 14,
+    /// A file or directory at the peer: `entry`. In a transfer of files, Data up to the next EntryDone is
+    /// what is in it.
+    Entry = 15,
+    /// The last entry is complete if `error` is NULL; in transfers of many files, which go on after
+    /// one of them has failed.
+    EntryDone = 16,
+    /// The room on a file system: `file_system`.
+    FileSystem = 17,
+    /// A command has ended: `exit`, and `code`, or the signal's name without `SIG` as `data`.
+    Exited = 18,
+    /// The peer has `offset` bytes of the body already: the first one that is asked for is behind them.
+    ResumeAt = 19,
 }
 
 /// An event. What it points to is valid until the next `sockless_engine_poll` or
@@ -53,7 +81,7 @@ pub struct Event {
     pub user: *mut c_void,
     /// What happened (`sockless_event_kind`).
     pub kind: u32,
-    /// The status code of an answer.
+    /// The status code of an answer, or a command's exit code.
     pub code: u32,
     /// Bytes of the event; no NUL follows.
     pub data: *const c_void,
@@ -69,6 +97,18 @@ pub struct Event {
     pub error: *const Error,
     /// What it took.
     pub summary: *const Summary,
+    /// A question.
+    pub asked: *const Question,
+    /// A file or directory.
+    pub entry: *const Entry,
+    /// The room on a file system.
+    pub file_system: *const FileSystem,
+    /// Bytes that are there.
+    pub offset: u64,
+    /// How a command ended (`sockless_exit_kind`).
+    pub exit: u32,
+    /// Nothing.
+    pub reserved: u32,
 }
 
 /// What a transfer took. Times in nanoseconds since it was started; `SOCKLESS_NEVER`: it did not
@@ -108,11 +148,14 @@ pub(crate) struct Current {
     event: Option<From>,
     error: Option<Box<Held>>,
     summary: Box<Summary>,
+    asked: question::Shown,
+    entry: Option<Box<Entry>>,
+    file_system: Option<Box<FileSystem>>,
 }
 
 impl Current {
-    /// Shows an event; `None`: it means nothing to C.
-    pub(crate) fn show(&mut self, event: From) -> Option<Event> {
+    /// Shows an event; `None`: it means nothing to C. `question` is the handle of a question.
+    pub(crate) fn show(&mut self, event: From, question: u64) -> Option<Event> {
         let mut shown = Event {
             transfer: 0,
             user: core::ptr::null_mut(),
@@ -125,8 +168,23 @@ impl Current {
             room: 0,
             error: core::ptr::null(),
             summary: core::ptr::null(),
+            asked: core::ptr::null(),
+            entry: core::ptr::null(),
+            file_system: core::ptr::null(),
+            offset: 0,
+            exit: 0,
+            reserved: 0,
         };
-        let kind = self.fill(&mut shown, &event)?;
+        let kind = match &event {
+            From::Asked(asked) => {
+                shown.asked = self.asked.show(question, &asked.ask)?;
+                EventKind::Asked
+            }
+            event => match self.fill(&mut shown, event) {
+                Some(kind) => kind,
+                None => self.fill_remote(&mut shown, event)?,
+            },
+        };
         shown.kind = kind as u32;
         // What the event points to is on the heap, and does not move with it.
         self.event = Some(event);
@@ -135,6 +193,8 @@ impl Current {
 
     pub(crate) fn clear(&mut self) {
         (self.event, self.error) = (None, None);
+        (self.entry, self.file_system) = (None, None);
+        self.asked.clear();
     }
 
     fn fill(&mut self, shown: &mut Event, event: &From) -> Option<EventKind> {
@@ -188,7 +248,51 @@ impl Current {
                 self.done(shown, outcome, summary);
                 EventKind::Done
             }
-            // Copies of bytes that crossed the seam, and what later versions tell.
+            // What is on servers; copies of bytes that crossed the seam, and what later versions tell.
+            _ => return None,
+        })
+    }
+
+    /// What is on servers.
+    fn fill_remote(&mut self, shown: &mut Event, event: &From) -> Option<EventKind> {
+        Some(match event {
+            From::Stderr(piece) => {
+                shown.bytes(piece);
+                EventKind::Stderr
+            }
+            From::Entry(entry) => {
+                shown.entry = &raw const **self.entry.insert(Box::new(Entry::of(entry)));
+                EventKind::Entry
+            }
+            From::EntryDone(outcome) => {
+                if let Err(error) = outcome {
+                    shown.error = self.error.insert(Box::new(Held::of(error))).as_ptr();
+                }
+                EventKind::EntryDone
+            }
+            From::FileSystem(room) => {
+                let room = Box::new(FileSystem::of(room));
+                shown.file_system = &raw const **self.file_system.insert(room);
+                EventKind::FileSystem
+            }
+            From::Exited(exit) => {
+                shown.exit = match exit {
+                    Exit::Code(code) => {
+                        shown.code = *code;
+                        ExitKind::Code
+                    }
+                    Exit::Signal(name) => {
+                        shown.bytes(name);
+                        ExitKind::Signal
+                    }
+                    Exit::Unknown => ExitKind::Unknown,
+                } as u32;
+                EventKind::Exited
+            }
+            From::ResumeAt(offset) => {
+                shown.offset = *offset;
+                EventKind::ResumeAt
+            }
             _ => return None,
         })
     }
@@ -305,10 +409,12 @@ pub unsafe extern "C" fn sockless_event_keep(engine: *mut Engine, kept: *mut u64
                 ));
             };
             if let Some(From::Data(piece)) = current.event.take() {
-                match kept.insert(piece) {
+                match kept.insert(Kept::Data(piece)) {
                     Ok(handle) => place.put(handle),
-                    Err((status, piece)) => {
-                        current.event = Some(From::Data(piece));
+                    Err((status, kept)) => {
+                        if let Kept::Data(piece) = kept {
+                            current.event = Some(From::Data(piece));
+                        }
                         return Err(status.into());
                     }
                 }

@@ -30,6 +30,12 @@ pub enum Kind {
     Tls = 4,
     /// Data kept beyond its event.
     Kept = 5,
+    /// SSH settings.
+    Ssh = 6,
+    /// Kerberos settings.
+    Kerberos = 7,
+    /// A question of a layer's.
+    Question = 8,
 }
 
 /// Things of one kind by their handles.

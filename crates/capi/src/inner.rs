@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use sockless::{Config, Error, Pool, Session, TransferId};
+use sockless::{Answer, Config, Error, Event, Pool, Session, TransferId};
+use zeroize::Zeroizing;
 
 use crate::Status;
 use crate::allocator::Hooked;
 use crate::error::Held;
-use crate::event::Current;
+use crate::event::{Current, Open};
 use crate::handles::{Kind, Table, mixed};
 use crate::operation::Flights;
 use crate::request::Draft;
-use crate::tls::Settings;
+use crate::{kerberos, ssh, tls};
 
 /// Why a call does not do what it was asked to.
 pub(crate) enum Refusal {
@@ -60,8 +61,11 @@ pub(crate) struct Inner {
     pub(crate) flights: Flights,
     pub(crate) transfers: Transfers,
     pub(crate) requests: Table<Box<Draft>>,
-    pub(crate) tls: Table<Settings>,
-    pub(crate) kept: Table<sockless::Buf>,
+    pub(crate) tls: Table<tls::Settings>,
+    pub(crate) ssh: Table<ssh::Settings>,
+    pub(crate) kerberos: Table<Box<kerberos::Settings>>,
+    pub(crate) questions: Table<Open>,
+    pub(crate) kept: Table<Kept>,
     /// What the program was told last.
     pub(crate) current: Current,
     pub(crate) settings: EngineSettings,
@@ -128,10 +132,43 @@ pub(crate) struct Transfers {
 }
 
 /// A transfer as this interface sees it.
-#[derive(Clone, Copy)]
 pub(crate) struct Transfer {
     pub(crate) id: TransferId,
     pub(crate) user: *mut c_void,
+    /// A body from memory that the session does not feed itself.
+    pub(crate) feed: Option<Feed>,
+    /// Its questions without an answer.
+    questions: Vec<u64>,
+}
+
+impl Transfer {
+    pub(crate) fn new(id: TransferId, user: *mut c_void, body: Option<Arc<[u8]>>) -> Self {
+        let feed = body.map(|bytes| Feed { bytes, at: 0 });
+        Self {
+            id,
+            user,
+            feed,
+            questions: Vec::new(),
+        }
+    }
+}
+
+/// Body, and how much of it has been given.
+pub(crate) struct Feed {
+    bytes: Arc<[u8]>,
+    at: usize,
+}
+
+/// Pieces of a body from memory.
+const PIECE: usize = 64 * 1024;
+
+/// What the program keeps.
+pub(crate) enum Kept {
+    Data(sockless::Buf),
+    /// Wiped when it is given back; C alone reads it.
+    Secret {
+        _bytes: Zeroizing<Vec<u8>>,
+    },
 }
 
 impl Transfers {
@@ -143,8 +180,9 @@ impl Transfers {
     }
 
     pub(crate) fn insert(&mut self, transfer: Transfer) -> Result<u64, Status> {
+        let id = transfer.id;
         let handle = self.table.insert(transfer).map_err(|(status, _)| status)?;
-        self.by_id.insert(transfer.id, handle);
+        self.by_id.insert(id, handle);
         Ok(handle)
     }
 
@@ -155,11 +193,23 @@ impl Transfers {
         Some((handle, user))
     }
 
-    pub(crate) fn ended(&mut self, id: TransferId) {
-        if let Some(handle) = self.by_id.remove(&id) {
-            // It is there: both are filled and emptied together.
-            let _ = self.table.take(handle);
+    fn find(&mut self, id: TransferId) -> Option<&mut Transfer> {
+        self.table.find(*self.by_id.get(&id)?).ok()
+    }
+
+    /// A question has its answer.
+    pub(crate) fn answered(&mut self, id: TransferId, question: u64) {
+        if let Some(transfer) = self.find(id) {
+            transfer.questions.retain(|have| *have != question);
         }
+    }
+
+    /// Gives the questions that nobody has answered.
+    fn ended(&mut self, id: TransferId) -> Vec<u64> {
+        let handle = self.by_id.remove(&id);
+        // It is there: both are filled and emptied together.
+        let transfer = handle.and_then(|handle| self.table.take(handle).ok());
+        transfer.map_or_else(Vec::new, |transfer| transfer.questions)
     }
 }
 
@@ -184,6 +234,9 @@ impl Inner {
             transfers: Transfers::new(tag),
             requests: Table::new(Kind::Request, tag),
             tls: Table::new(Kind::Tls, tag),
+            ssh: Table::new(Kind::Ssh, tag),
+            kerberos: Table::new(Kind::Kerberos, tag),
+            questions: Table::new(Kind::Question, tag),
             kept: Table::new(Kind::Kept, tag),
             current: Current::default(),
             settings: EngineSettings::default(),
@@ -217,6 +270,63 @@ impl Inner {
         }
     }
 
+    /// A transfer is over, and with it its questions.
+    pub(crate) fn ended(&mut self, id: TransferId) {
+        for question in self.transfers.ended(id) {
+            // It is there until it is answered, and then it is not among them.
+            let _ = self.questions.take(question);
+        }
+    }
+
+    /// Gives a question a handle; `None`: nobody here can answer it, and the layer is told so.
+    pub(crate) fn asked(&mut self, id: TransferId, question: &sockless::Question) -> Option<u64> {
+        let handle = Open::of(id, question).and_then(|open| self.questions.insert(open).ok());
+        if let (Some(handle), Some(transfer)) = (handle, self.transfers.find(id)) {
+            transfer.questions.push(handle);
+            return Some(handle);
+        }
+        let answer = Answer::None("the program cannot be asked that".into());
+        if let Ok(session) = self.session() {
+            // Fails only where nobody waits.
+            let _ = session.answer(id, question.id, answer);
+        }
+        None
+    }
+
+    /// Feeds a body from memory; whether the event concerns nobody else.
+    pub(crate) fn feed(&mut self, id: TransferId, event: &Event) -> Result<bool, Refusal> {
+        let Some(feed) = self.transfers.find(id).and_then(|one| one.feed.as_mut()) else {
+            return Ok(false);
+        };
+        match event {
+            Event::ResumeAt(offset) => {
+                feed.at = usize::try_from(*offset)
+                    .map_or(feed.bytes.len(), |at| at.min(feed.bytes.len()));
+                return Ok(false);
+            }
+            Event::RewindBody => feed.at = 0,
+            Event::WantBody { .. } => {
+                let rest = &feed.bytes[feed.at..];
+                let step = &rest[..rest.len().min(PIECE)];
+                let is_last = step.len() == rest.len();
+                let Stage::Running(session) = &mut self.stage else {
+                    return Ok(true);
+                };
+                if !step.is_empty() {
+                    let mut piece = session.pool().take(step.len());
+                    piece.extend_from_slice(step);
+                    feed.at += step.len();
+                    session.send_body(id, piece).map_err(|(error, _)| error)?;
+                }
+                if is_last {
+                    session.finish_body(id)?;
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Whether the program has to bring something back.
     pub(crate) fn owes(&self) -> bool {
         !self.flights.is_empty() || !self.kept.is_empty()
@@ -228,6 +338,9 @@ impl Inner {
         self.stage = Stage::Closing;
         self.requests = Table::new(Kind::Request, 0);
         self.tls = Table::new(Kind::Tls, 0);
+        self.ssh = Table::new(Kind::Ssh, 0);
+        self.kerberos = Table::new(Kind::Kerberos, 0);
+        self.questions = Table::new(Kind::Question, 0);
         self.transfers = Transfers::new(0);
         self.settings = EngineSettings::default();
     }

@@ -25,10 +25,13 @@ pub mod event;
 pub mod handles;
 mod inner;
 mod input;
+pub mod kerberos;
 pub mod operation;
 pub mod poll;
 pub mod request;
+pub mod ssh;
 pub mod status;
+pub mod text;
 pub mod tls;
 pub mod transfer;
 

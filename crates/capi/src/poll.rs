@@ -109,10 +109,20 @@ fn next(inner: &mut Inner, now: u64) -> Result<Next, Refusal> {
                 let Some((handle, user)) = inner.transfers.of(id) else {
                     continue;
                 };
-                if matches!(event, sockless::Event::Done { .. }) {
-                    inner.transfers.ended(id);
+                // Fails only where the transfer has ended: then its end comes next.
+                if inner.feed(id, &event).unwrap_or(true) {
+                    continue;
                 }
-                if let Some(mut event) = inner.current.show(event) {
+                let mut question = 0;
+                match &event {
+                    sockless::Event::Done { .. } => inner.ended(id),
+                    sockless::Event::Asked(asked) => match inner.asked(id, asked) {
+                        Some(handle) => question = handle,
+                        None => continue,
+                    },
+                    _ => {}
+                }
+                if let Some(mut event) = inner.current.show(event, question) {
                     (event.transfer, event.user) = (handle, user);
                     return Ok(Next::Event(event));
                 }

@@ -11,11 +11,27 @@ use crate::{input, tls};
 mod build;
 mod draft;
 mod options;
+#[cfg(feature = "ssh")]
+mod remote;
+mod ways;
 
 pub(crate) use draft::Draft;
 pub use options::{RequestNumber, RequestText};
+pub use ways::{
+    sockless_request_add_ssh_proxy, sockless_request_set_kerberos,
+    sockless_request_set_proxy_header, sockless_request_set_proxy_kerberos,
+    sockless_request_set_ssh,
+};
 
 use build::Built;
+#[cfg(feature = "ssh")]
+use remote::jumps;
+
+/// Nobody has SSH settings.
+#[cfg(not(feature = "ssh"))]
+fn jumps(_list: &str, logins: &crate::ssh::Logins) -> Result<Vec<sockless::Proxy>, Refusal> {
+    match *logins {}
+}
 
 /// Makes a request, which needs a URL or a tunnel's destination. The thread that uses the engine.
 ///
@@ -230,7 +246,7 @@ pub unsafe extern "C" fn sockless_request_set_proxy_tls(
                 .change()
                 .change_proxy(|proxy| match proxy.kind() {
                     sockless::ProxyKind::Https => Ok(proxy.tls(client)),
-                    _ => Err(tls::needless("TLS settings are for https proxies").into()),
+                    _ => Err(tls::needless("tls", "TLS settings are for https proxies").into()),
                 })
         })
     }
@@ -255,8 +271,9 @@ pub unsafe extern "C" fn sockless_request_start(
     unsafe {
         enter(engine, |inner| {
             let place = input::place(transfer)?;
+            let body = inner.requests.find(request)?.own_body();
             let id = start(inner, now, request)?;
-            match inner.transfers.insert(Transfer { id, user }) {
+            match inner.transfers.insert(Transfer::new(id, user, body)) {
                 Ok(handle) => place.put(handle),
                 Err(status) => {
                     inner.session()?.cancel(id);
@@ -274,5 +291,11 @@ fn start(inner: &mut Inner, now: u64, request: u64) -> Result<TransferId, Refusa
     match draft.built()? {
         Built::Request(request) => Ok(inner.session()?.start(now, *request)?),
         Built::Tunnel(to) => Ok(inner.session()?.tunnel(*to)?),
+        #[cfg(feature = "ssh")]
+        Built::Remote(errand) => {
+            let exchange = errand.exchange()?;
+            let remote::Errand { to, client, .. } = *errand;
+            Ok(inner.session()?.ssh(to, client, exchange)?)
+        }
     }
 }

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::Status;
 use crate::engine::{Engine, enter};
-use crate::inner::Refusal;
+use crate::inner::{Kept, Refusal};
+use crate::text::Text;
 use crate::{convert, input};
 
 /// Texts of TLS settings.
@@ -70,6 +71,8 @@ pub enum TlsNumber {
 pub(crate) struct Settings {
     texts: Vec<(u32, Zeroizing<String>)>,
     numbers: Vec<(u32, u64)>,
+    /// A PKCS#12 file and its password.
+    pkcs12: Option<(Zeroizing<Vec<u8>>, Zeroizing<String>)>,
     built: Option<Arc<Client>>,
 }
 
@@ -81,6 +84,7 @@ impl Settings {
         }
         let client = self.build().map_err(|fault| fault.at("tls"))?;
         self.texts.clear();
+        self.pkcs12 = None;
         Ok(Arc::clone(self.built.insert(client)))
     }
 
@@ -95,6 +99,9 @@ impl Settings {
                 Some(password) => config.client_certificate_encrypted(chain, key, password)?,
                 None => config.client_certificate(chain, key)?,
             };
+        }
+        if let Some((file, password)) = &self.pkcs12 {
+            config = config.client_pkcs12(file, password);
         }
         for pem in self.all(TlsText::CrlPem) {
             config = config.crl_pem(pem.as_bytes())?;
@@ -308,6 +315,91 @@ fn check(option: u32, value: u64) -> Result<(), Status> {
     if fits { Ok(()) } else { Err(Status::Range) }
 }
 
+/// Sets a certificate chain of our own and its key from one PKCS#12 file, and what opens it; instead of
+/// `SOCKLESS_TLS_TEXT_CERTIFICATE_PEM` (backend openssl only). The thread that uses the engine.
+///
+/// `SOCKLESS_STATUS_ORDER`: the settings are in use already.
+///
+/// # Safety
+/// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockless_tls_set_pkcs12(
+    engine: *mut Engine,
+    tls: u64,
+    file: *const c_void,
+    length: usize,
+    password: *const c_void,
+    password_length: usize,
+) -> i32 {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        enter(engine, |inner| {
+            let file = Zeroizing::new(input::data(file, length)?.to_vec());
+            let password = Zeroizing::new(input::text(password, password_length)?.to_owned());
+            inner.tls.find(tls)?.open()?.pkcs12 = Some((file, password));
+            Ok(())
+        })
+    }
+}
+
+/// Exports the sessions that connections of later, equal settings may resume, e.g. in the next run of a
+/// program (backend openssl only). They are secret, and each is for one connection: import an export
+/// once. `data` is valid until `sockless_data_release(kept)`, which wipes it. The thread that uses the
+/// engine.
+///
+/// # Safety
+/// `engine` is NULL or points to zeroed or opened storage, the others are NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockless_tls_export_sessions(
+    engine: *mut Engine,
+    tls: u64,
+    data: *mut Text,
+    kept: *mut u64,
+) -> i32 {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        enter(engine, |inner| {
+            let (place, kept) = (input::place(data)?, input::place(kept)?);
+            let client = inner.tls.find(tls)?.client()?;
+            let exported = client.export_sessions();
+            let bytes = Zeroizing::new(exported.map_err(|fault| fault.at("tls"))?);
+            // What it points to is on the heap, and does not move with it.
+            let shown = Text::of(&bytes);
+            let handle = inner.kept.insert(Kept::Secret { _bytes: bytes });
+            kept.put(handle.map_err(|(status, _)| status)?);
+            place.put(shown);
+            Ok(())
+        })
+    }
+}
+
+/// Takes what `sockless_tls_export_sessions` gave for equal settings, and says how many sessions there
+/// were. The settings are in use from now on. The thread that uses the engine.
+///
+/// # Safety
+/// `engine` is NULL or points to zeroed or opened storage, `data` is NULL or can be read, `count` is NULL or can
+/// be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockless_tls_import_sessions(
+    engine: *mut Engine,
+    tls: u64,
+    data: *const c_void,
+    length: usize,
+    count: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        enter(engine, |inner| {
+            let place = input::place(count)?;
+            let data = input::data(data, length)?;
+            let client = inner.tls.find(tls)?.client()?;
+            let imported = client.import_sessions(data);
+            place.put(imported.map_err(|fault| fault.at("tls"))?);
+            Ok(())
+        })
+    }
+}
+
 /// Makes TLS settings the engine's, for requests and proxies without their own; before the engine's
 /// first transfer and poll. The thread that uses the engine.
 ///
@@ -326,7 +418,7 @@ pub unsafe extern "C" fn sockless_engine_set_tls(engine: *mut Engine, tls: u64) 
     }
 }
 
-/// TLS settings that are asked for where none can be.
-pub(crate) fn needless(what: &str) -> Error {
-    Fault::new(Culprit::Misuse, Reason::BadRequest, what).at("tls")
+/// Settings that are asked for where none can be.
+pub(crate) fn needless(layer: &'static str, what: &str) -> Error {
+    Fault::new(Culprit::Misuse, Reason::BadRequest, what).at(layer)
 }

@@ -6,6 +6,7 @@ use crate::Status;
 use crate::engine::{Engine, enter};
 use crate::inner::{Inner, Refusal};
 use crate::input;
+use crate::poll::NEVER;
 use sockless::TransferId;
 
 /// Gives body to a transfer that asked for it (`SOCKLESS_EVENT_KIND_WANT_BODY`), or bytes to a
@@ -37,6 +38,61 @@ pub unsafe extern "C" fn sockless_transfer_send(
             given.map_err(|(error, _)| Refusal::Sockless(error))
         })
     }
+}
+
+/// Gives the head of a file or directory to a transfer that puts many (`SOCKLESS_REQUEST_NUMBER_RECURSIVE`): behind
+/// a file's, exactly `size` bytes are to be given; a directory comes before what is in it. The thread that uses
+/// the engine.
+///
+/// `path`: below the target, with `/` between names. `size`: `SOCKLESS_NEVER` for a directory. `mode`: its
+/// permissions, or `SOCKLESS_NEVER`. `SOCKLESS_STATUS_REFUSED`: as of `sockless_transfer_send`.
+///
+/// # Safety
+/// `engine` is NULL or points to zeroed or opened storage, `path` is NULL or can be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sockless_transfer_send_item(
+    engine: *mut Engine,
+    transfer: u64,
+    path: *const c_void,
+    length: usize,
+    size: u64,
+    mode: u64,
+) -> i32 {
+    // SAFETY: the caller's promise, passed on.
+    unsafe {
+        enter(engine, |inner| {
+            let path = input::data(path, length)?;
+            let mode = match mode {
+                NEVER => None,
+                mode => Some(u32::try_from(mode).map_err(|_| Status::Range)?),
+            };
+            let id = id(inner, transfer)?;
+            let item = item(path, (size != NEVER).then_some(size), mode)?;
+            let given = inner.session()?.send_body(id, item);
+            given.map_err(|(error, _)| Refusal::Sockless(error))
+        })
+    }
+}
+
+#[cfg(feature = "ssh")]
+fn item(path: &[u8], size: Option<u64>, mode: Option<u32>) -> Result<sockless::Buf, Refusal> {
+    use sockless::ssh::feed::Item;
+    let item = match size {
+        Some(size) => Item::file(path, size),
+        None => Item::directory(path),
+    };
+    Ok(match mode {
+        Some(mode) => item.mode(mode),
+        None => item,
+    }
+    .encode())
+}
+
+#[cfg(not(feature = "ssh"))]
+fn item(_path: &[u8], _size: Option<u64>, _mode: Option<u32>) -> Result<sockless::Buf, Refusal> {
+    Err(Refusal::Order(
+        "no transfer puts many files: SSH is not built in",
+    ))
 }
 
 /// Says that the body is complete, or ends a tunnel's own direction. The thread that uses the

@@ -49,6 +49,8 @@ mod plan;
 mod proxy;
 #[cfg(feature = "http")]
 mod redirect;
+#[cfg(feature = "ssh")]
+mod remote;
 #[cfg(feature = "http")]
 mod request;
 #[cfg(feature = "http")]
@@ -85,6 +87,8 @@ pub use config::Config;
 pub use outgoing::Outgoing;
 #[cfg(feature = "http")]
 pub use proxy::{Proxy, ProxyKind};
+#[cfg(feature = "ssh")]
+pub use remote::{RemoteKind, RemoteUrl};
 #[cfg(feature = "http")]
 pub use request::{Body, Redirects, Request, masked};
 #[cfg(feature = "http")]

@@ -25,6 +25,8 @@ pub(super) fn run(options: &[&str]) -> Outcome {
         "--release",
         "-p",
         "sockless-capi",
+        "--features",
+        super::FEATURES,
         "--test",
         "calls",
     ];

@@ -6,7 +6,9 @@ mod install;
 mod programs;
 mod sanitize;
 mod sizes;
+mod stage;
 mod symbols;
+mod trace;
 
 use std::path::{Path, PathBuf};
 
@@ -15,29 +17,35 @@ pub(crate) use header::write as write_header;
 use crate::Outcome;
 use crate::command::target;
 
+/// What the checks' library has beyond its default features: the programs want tickets as well.
+const FEATURES: &str = "kerberos-gssapi";
+
 /// What `cargo xtask test` does of it: the header is current, the installed library exports and imports
 /// what it may, and the programs do their transfers, also under a sanitizer.
 pub(crate) fn check() -> Outcome {
     header::check()?;
     let prefix = prefix();
-    install::install(&prefix)?;
+    install::install(&prefix, FEATURES)?;
     symbols::check(&prefix)?;
     programs::run(&prefix)?;
     sanitize::bounded(&prefix)
 }
 
-/// `cargo xtask install --prefix DIR`.
+/// `cargo xtask install --prefix DIR [--features LIST]`.
 pub(crate) fn install(options: &[&str]) -> Outcome {
     match options {
-        ["--prefix", folder] => install::install(Path::new(folder)),
-        _ => Err("usage: cargo xtask install --prefix DIR".to_owned()),
+        ["--prefix", folder] => install::install(Path::new(folder), ""),
+        ["--prefix", folder, "--features", features] => {
+            install::install(Path::new(folder), features)
+        }
+        _ => Err("usage: cargo xtask install --prefix DIR [--features LIST]".to_owned()),
     }
 }
 
 /// `cargo xtask sanitize`.
 pub(crate) fn sanitize() -> Outcome {
     let prefix = prefix();
-    install::install(&prefix)?;
+    install::install(&prefix, FEATURES)?;
     sanitize::all(&prefix)
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::programs::{SOURCES, Source, Stage};
+use super::programs::{SOURCES, Source};
+use super::stage::Stage;
 use crate::Outcome;
 
 /// One way to look at them: a name, flags of the compiler, and what runs the program.

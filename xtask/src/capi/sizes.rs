@@ -12,7 +12,11 @@ use crate::command::{cargo, output, program, run as run_command, target};
 const BUILDS: &[(&str, &str)] = &[
     ("https only (rustls, aws-lc-rs)", "tls-rustls"),
     ("https only (rustls, ring)", "tls-ring"),
-    ("everything", "tls-rustls,tls-ring,tls-openssl"),
+    ("https and SSH (rustls, aws-lc-rs, russh)", "tls-rustls,ssh"),
+    (
+        "everything",
+        "tls-rustls,tls-ring,tls-openssl,ssh-libssh2,kerberos-gssapi",
+    ),
 ];
 
 /// A program that uses every function, linked with what it needs of the static library and stripped: the bytes
@@ -49,10 +53,7 @@ pub(super) fn run() -> Outcome {
         link.arg("-Wl,--whole-archive")
             .arg(&archive)
             .arg("-Wl,--no-whole-archive");
-        if features.contains("openssl") {
-            link.args(["-lssl", "-lcrypto"]);
-        }
-        run_command(link.args(["-lgcc_s", "-lm", "-lc"]))?;
+        run_command(link.args(super::install::system(features)?.split(' ')))?;
         let size = |path| fs::metadata(path).map_or(0, |data| data.len());
         println!(
             "{name}: static {} KiB, shared {} KiB, built in {seconds} s",

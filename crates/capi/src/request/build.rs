@@ -14,12 +14,16 @@ use crate::inner::Refusal;
 pub(super) enum Built {
     Request(Box<Request>),
     Tunnel(Box<TunnelTo>),
+    #[cfg(feature = "ssh")]
+    Remote(Box<super::remote::Errand>),
 }
 
 pub(super) fn build(draft: &Draft) -> Result<Built, Refusal> {
     match &draft.target {
         Target::Url(url) => Ok(Built::Request(Box::new(request(draft, url)?))),
         Target::Tunnel(to) => Ok(Built::Tunnel(Box::new(tunnel(draft, to)?))),
+        #[cfg(feature = "ssh")]
+        Target::Remote(url) => Ok(Built::Remote(Box::new(super::remote::errand(draft, url)?))),
         Target::Nowhere => Err(Refusal::Order(
             "the request has neither a URL nor a tunnel's destination",
         )),
@@ -46,6 +50,9 @@ fn request(draft: &Draft, url: &str) -> Result<Request, Refusal> {
     });
     if let Some(client) = &draft.tls {
         request = request.tls(Arc::clone(client));
+    }
+    if let Some(header) = draft.header {
+        request = request.proxy_header(header);
     }
     if let Some(path) = &draft.unix {
         request = request.unix_socket(path);
@@ -77,16 +84,23 @@ fn tunnel(draft: &Draft, to: &str) -> Result<TunnelTo, Refusal> {
     if let Some(client) = &draft.tls {
         to = to.tls(Arc::clone(client));
     }
-    if let Some(local) = draft.local {
-        to = to.local_address(local);
-    }
     for proxy in &draft.proxies {
         to = to.proxy(proxy.clone());
     }
+    Ok(on_the_way(draft, to))
+}
+
+/// What holds for tunnels and for what is on SSH servers.
+pub(super) fn on_the_way(draft: &Draft, mut to: TunnelTo) -> TunnelTo {
+    if let Some(header) = draft.header {
+        to = to.proxy_header(header);
+    }
+    if let Some(local) = draft.local {
+        to = to.local_address(local);
+    }
     let treatment = &draft.treatment;
-    Ok(to
-        .timeouts(|timeouts| time(timeouts, treatment))
-        .options(|options| treat(options, treatment)))
+    to.timeouts(|timeouts| time(timeouts, treatment))
+        .options(|options| treat(options, treatment))
 }
 
 fn authenticated(request: Request, login: &Login) -> Request {
@@ -97,7 +111,33 @@ fn authenticated(request: Request, login: &Login) -> Request {
         Some(user) => request.basic(user, &login.password),
         None => request,
     };
-    request.map_auth(|auth| by(auth, login.scheme))
+    let request = request.map_auth(|auth| by(auth, login.scheme));
+    match (&login.provider, login.scheme) {
+        (None, _) => request,
+        // Beside user and password, if there are any.
+        (Some(provider), Scheme::Any) if login.user.is_some() => {
+            request.map_auth(|auth| negotiated(auth.or_negotiate(Arc::clone(provider)), login))
+        }
+        (Some(provider), _) => {
+            request.auth(negotiated(Auth::negotiate(Arc::clone(provider)), login))
+        }
+    }
+}
+
+fn negotiated(mut auth: Auth, login: &Login) -> Auth {
+    if let Some(service) = &login.service {
+        auth = auth.service(service);
+    }
+    if let Some(host) = &login.host {
+        auth = auth.target(host);
+    }
+    if login.unasked {
+        auth = auth.unasked();
+    }
+    if login.unproven {
+        auth = auth.unproven();
+    }
+    auth
 }
 
 pub(super) fn by(auth: Auth, scheme: Scheme) -> Auth {

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sockless::core::SecurityProvider;
 use sockless::tls::Client;
-use sockless::{Body, NoProxy, Proxy, Redirects};
+use sockless::{Body, NoProxy, Proxy, ProxyHeader, Redirects};
 use zeroize::Zeroizing;
 
 use super::build::Built;
 use crate::inner::Refusal;
+use crate::ssh::Logins;
 
 /// Everything that was set of a request.
 #[derive(Default)]
@@ -26,7 +28,10 @@ pub(crate) struct Draft {
     /// The last proxy's, until its password is known.
     pub(super) proxy_user: Zeroizing<String>,
     pub(super) no_proxy: NoProxy,
+    pub(crate) header: Option<ProxyHeader>,
     pub(crate) tls: Option<Arc<Client>>,
+    pub(crate) ssh: Option<Arc<Logins>>,
+    pub(super) files: Files,
     pub(super) secured: bool,
     pub(super) unix: Option<PathBuf>,
     pub(super) local: Option<IpAddr>,
@@ -42,6 +47,9 @@ pub(super) enum Target {
     Nowhere,
     Url(Zeroizing<String>),
     Tunnel(String),
+    /// A URL of an SSH server's.
+    #[cfg(feature = "ssh")]
+    Remote(Zeroizing<String>),
 }
 
 /// Who we are to the server.
@@ -51,6 +59,52 @@ pub(super) struct Login {
     pub(super) password: Zeroizing<String>,
     pub(super) bearer: Option<Zeroizing<String>>,
     pub(super) scheme: Scheme,
+    /// Makes contexts for Negotiate.
+    pub(super) provider: Option<Arc<dyn SecurityProvider>>,
+    pub(super) service: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) unasked: bool,
+    pub(super) unproven: bool,
+}
+
+/// What is done on an SSH server.
+#[derive(Clone, Default)]
+#[cfg_attr(
+    not(feature = "ssh"),
+    allow(dead_code, reason = "set, but nobody reads it without SSH")
+)]
+pub(super) struct Files {
+    pub(super) command: Option<Vec<u8>>,
+    pub(super) quotes: Vec<Vec<u8>>,
+    pub(super) suffix: Option<Vec<u8>>,
+    pub(super) offset: Option<u64>,
+    pub(super) last: Option<u64>,
+    pub(super) tail: Option<u64>,
+    pub(super) placing: Placing,
+    pub(super) mode: Option<u32>,
+    pub(super) directories: bool,
+    pub(super) sync: bool,
+    pub(super) recursive: bool,
+    pub(super) listing: Listing,
+    pub(super) no_file: bool,
+}
+
+/// Where what is put goes in a file that is there.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Placing {
+    #[default]
+    Over,
+    Resume,
+    Append,
+}
+
+/// How a directory is listed.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Listing {
+    #[default]
+    Entries,
+    Long,
+    Names,
 }
 
 /// How a user and a password are proven.
@@ -105,6 +159,15 @@ impl Draft {
         let value = Zeroizing::new(value.to_vec());
         self.fields.push((name.to_owned(), value));
         Ok(())
+    }
+
+    /// A body from memory that the session does not feed: it does that for HTTP alone.
+    pub(super) fn own_body(&self) -> Option<Arc<[u8]>> {
+        #[cfg(feature = "ssh")]
+        if let (Target::Remote(_), Body::Bytes(bytes)) = (&self.target, &self.body) {
+            return Some(Arc::clone(bytes));
+        }
+        None
     }
 
     /// What the session takes; made once for any number of starts.

@@ -3,11 +3,11 @@
 use core::net::IpAddr;
 use std::time::Duration;
 
-use sockless::{Auth, Body, NoProxy, Redirects, Request, Timeouts, TunnelTo};
+use sockless::{Auth, Body, NoProxy, Protection, Redirects, Request, Timeouts, TunnelTo};
 use zeroize::Zeroizing;
 
 use super::build::by;
-use super::draft::{Draft, Scheme, TIMEOUTS, Target};
+use super::draft::{Draft, Listing, Placing, Scheme, TIMEOUTS, Target};
 use crate::Status;
 use crate::convert;
 use crate::inner::Refusal;
@@ -17,7 +17,8 @@ use crate::poll::NEVER;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum RequestText {
-    /// `http://` or `https://`; takes the place of a tunnel's destination.
+    /// `http://` or `https://`, or with SSH settings `sftp://`, `scp://` (a file, or with a slash at its end a
+    /// directory), or `ssh://` (a host that is to run a command); takes the place of a tunnel's destination.
     Url = 1,
     /// A tunnel's destination, `host:port`; takes the place of a URL.
     Tunnel = 2,
@@ -39,6 +40,19 @@ pub enum RequestText {
     UnixSocket = 10,
     /// A local address to bind to.
     LocalAddress = 11,
+    /// SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    Command = 12,
+    /// sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
+    /// transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
+    Quote = 13,
+    /// sftp: a put writes a file with this suffix, which gets its name when it is complete.
+    Suffix = 14,
+    /// Kerberos: the service that contexts are made for. Default `HTTP`.
+    Service = 15,
+    /// Kerberos: the host that contexts are made for, instead of the URL's.
+    ServiceHost = 16,
+    /// The service at the last proxy, after its Kerberos settings. Default `HTTP`, of SOCKS5 `rcmd`.
+    ProxyService = 17,
 }
 
 /// Numbers of a request. Times in nanoseconds, `SOCKLESS_NEVER` is never or no bound; what is on or off
@@ -54,7 +68,7 @@ pub enum RequestNumber {
     SetupTimeout = 3,
     /// From the request's last byte to the answer's first. Default never.
     FirstByteTimeout = 4,
-    /// Neither a byte received nor one sent. Default 300 s, of tunnels never.
+    /// Neither a byte received nor one sent. Default 300 s, of tunnels and over SSH never.
     IdleTimeout = 5,
     /// From start to end. Default never.
     TotalTimeout = 6,
@@ -92,7 +106,8 @@ pub enum RequestNumber {
     MaxBody = 22,
     /// The most bytes of a head. Default 256 KiB.
     MaxHead = 23,
-    /// How user and password are proven: 0 Basic, 1 Digest, 2 the strongest that is offered.
+    /// How user and password are proven: 0 Basic, 1 Digest, 2 the strongest that is offered, Negotiate
+    /// included where there are Kerberos settings; otherwise these take the place of user and password.
     AuthScheme = 24,
     /// The same for the last proxy, after its user and password.
     ProxyAuthScheme = 25,
@@ -102,16 +117,42 @@ pub enum RequestNumber {
     ProxyHttp10 = 27,
     /// TLS on top of a tunnel, by the engine's settings.
     Secured = 28,
+    /// sftp: the first byte that is got, or the place where a put begins; 0 is the first.
+    Offset = 29,
+    /// sftp: the last byte that is got.
+    LastByte = 30,
+    /// sftp: only that many bytes at a file's end are got.
+    Tail = 31,
+    /// sftp: where a put goes: 0 in the place of what is there, 1 behind what of it is there (a ResumeAt
+    /// event), 2 behind what is there.
+    Placing = 32,
+    /// SSH: the permissions of a file that is made. Default 0644.
+    FileMode = 33,
+    /// sftp: makes the directories that are missing on a put's way.
+    MakeDirectories = 34,
+    /// sftp: a put does not end before the file is on the server's disk.
+    Sync = 35,
+    /// SSH: all that is in a directory. A body is made by `sockless_transfer_send_item`.
+    Recursive = 36,
+    /// sftp: how a directory is listed: 0 by Entry events, 1 by the server's lines, 2 by a line for each
+    /// name.
+    Listing = 37,
+    /// sftp: no file is transferred; an Entry event tells about it, and quoted commands are carried out.
+    NoFile = 38,
+    /// Kerberos: Negotiate is sent without waiting for a challenge.
+    Unasked = 39,
+    /// Kerberos: answers of a server are taken that does not prove who it is.
+    Unproven = 40,
+    /// How well everything up to the last proxy is protected, a SOCKS5 one with Kerberos settings: 0 not at
+    /// all, 1 nobody can change it, 2 nobody can read it either.
+    ProxyProtection = 41,
 }
 
 pub(super) fn set_text(draft: &mut Draft, option: u32, text: &str) -> Result<(), Refusal> {
     use RequestText as Of;
     let secret = || Zeroizing::new(text.to_owned());
     match option {
-        at if at == Of::Url as u32 => {
-            Request::get(text)?;
-            draft.target = Target::Url(secret());
-        }
+        at if at == Of::Url as u32 => draft.target = target(text)?,
         at if at == Of::Tunnel as u32 => {
             TunnelTo::parse(text)?;
             draft.target = Target::Tunnel(text.to_owned());
@@ -131,9 +172,41 @@ pub(super) fn set_text(draft: &mut Draft, option: u32, text: &str) -> Result<(),
             let address: IpAddr = text.parse().map_err(|_| Status::Range)?;
             draft.local = Some(address);
         }
+        _ => return set_text_of_ways(draft, option, text),
+    }
+    Ok(())
+}
+
+/// SSH and Kerberos.
+fn set_text_of_ways(draft: &mut Draft, option: u32, text: &str) -> Result<(), Refusal> {
+    use RequestText as Of;
+    let bytes = || text.as_bytes().to_vec();
+    match option {
+        at if at == Of::Command as u32 => draft.files.command = Some(bytes()),
+        at if at == Of::Quote as u32 => draft.files.quotes.push(bytes()),
+        at if at == Of::Suffix as u32 => draft.files.suffix = Some(bytes()),
+        at if at == Of::Service as u32 => draft.login.service = Some(text.to_owned()),
+        at if at == Of::ServiceHost as u32 => draft.login.host = Some(text.to_owned()),
+        at if at == Of::ProxyService as u32 => {
+            draft.change_proxy(|proxy| Ok(proxy.map_auth(|auth| auth.service(text))))?;
+        }
         _ => return Err(Status::Option.into()),
     }
     Ok(())
+}
+
+fn target(url: &str) -> Result<Target, Refusal> {
+    let text = Zeroizing::new(url.to_owned());
+    #[cfg(feature = "ssh")]
+    if ["sftp:", "scp:", "ssh:"].iter().any(|scheme| {
+        url.get(..scheme.len())
+            .is_some_and(|have| have.eq_ignore_ascii_case(scheme))
+    }) {
+        sockless::RemoteUrl::parse(url)?;
+        return Ok(Target::Remote(text));
+    }
+    Request::get(url)?;
+    Ok(Target::Url(text))
 }
 
 pub(super) fn set_number(draft: &mut Draft, option: u32, value: u64) -> Result<(), Refusal> {
@@ -177,6 +250,9 @@ pub(super) fn set_number(draft: &mut Draft, option: u32, value: u64) -> Result<(
 /// Redirects and proxies.
 fn set_other(draft: &mut Draft, option: u32, value: u64) -> Result<(), Refusal> {
     use RequestNumber as Of;
+    if option >= Of::Offset as u32 {
+        return set_number_of_ways(draft, option, value);
+    }
     let redirects = draft.redirects.get_or_insert_with(Redirects::none);
     match option {
         at if at == Of::Redirects as u32 => {
@@ -197,6 +273,55 @@ fn set_other(draft: &mut Draft, option: u32, value: u64) -> Result<(), Refusal> 
         }
         // Off is what they are to begin with.
         at if at == Of::ProxyTunnel as u32 || at == Of::ProxyHttp10 as u32 => {}
+        _ => return Err(Status::Option.into()),
+    }
+    Ok(())
+}
+
+/// SSH and Kerberos.
+fn set_number_of_ways(draft: &mut Draft, option: u32, value: u64) -> Result<(), Refusal> {
+    use RequestNumber as Of;
+    let files = &mut draft.files;
+    let on = || convert::flag(value);
+    match option {
+        at if at == Of::Offset as u32 => files.offset = Some(value),
+        at if at == Of::LastByte as u32 => files.last = Some(value),
+        at if at == Of::Tail as u32 => files.tail = Some(value),
+        at if at == Of::Placing as u32 => {
+            files.placing = match value {
+                0 => Placing::Over,
+                1 => Placing::Resume,
+                2 => Placing::Append,
+                _ => return Err(Status::Range.into()),
+            };
+        }
+        at if at == Of::FileMode as u32 => {
+            let mode = u32::try_from(value).ok().filter(|mode| *mode <= 0o7777);
+            files.mode = Some(mode.ok_or(Status::Range)?);
+        }
+        at if at == Of::MakeDirectories as u32 => files.directories = on()?,
+        at if at == Of::Sync as u32 => files.sync = on()?,
+        at if at == Of::Recursive as u32 => files.recursive = on()?,
+        at if at == Of::Listing as u32 => {
+            files.listing = match value {
+                0 => Listing::Entries,
+                1 => Listing::Long,
+                2 => Listing::Names,
+                _ => return Err(Status::Range.into()),
+            };
+        }
+        at if at == Of::NoFile as u32 => files.no_file = on()?,
+        at if at == Of::Unasked as u32 => draft.login.unasked = on()?,
+        at if at == Of::Unproven as u32 => draft.login.unproven = on()?,
+        at if at == Of::ProxyProtection as u32 => {
+            let level = match value {
+                0 => Protection::None,
+                1 => Protection::Integrity,
+                2 => Protection::Confidentiality,
+                _ => return Err(Status::Range.into()),
+            };
+            draft.change_proxy(|proxy| Ok(proxy.protection(level)))?;
+        }
         _ => return Err(Status::Option.into()),
     }
     Ok(())

@@ -5,4 +5,7 @@ mod handles;
 mod model;
 mod random;
 mod rig;
+mod settings;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod transfers;

@@ -14,6 +14,8 @@ use sockless_capi::transfer::{
 
 use crate::rig::Rig;
 
+mod ways;
+
 /// Handles of one kind: good ones, and some that are used up.
 #[derive(Default)]
 struct Known {
@@ -42,6 +44,10 @@ pub(crate) struct Model {
     transfers: Known,
     requests: Known,
     kept: Known,
+    ssh: Known,
+    kerberos: Known,
+    /// Those that a request has taken.
+    used: Vec<u64>,
     /// Operations, ended transfers, refusals, closed engines.
     counts: [u64; 4],
 }
@@ -55,6 +61,8 @@ const ANSWERS: &[&[u8]] = &[
     b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
     b"\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00",
     b"\x16\x03\x03\x00\x02\x02\x28nonsense",
+    b"SSH-2.0-none\r\n\x00\x00\x00\x0c\x04nonsense",
+    b"HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
 ];
 
 const URLS: &[&str] = &[
@@ -63,6 +71,14 @@ const URLS: &[&str] = &[
     "https://127.0.0.1:9/",
     "http://name.example/",
     "http://[::1]:9/",
+    #[cfg(feature = "ssh")]
+    "sftp://me@127.0.0.1:9/x",
+    #[cfg(feature = "ssh")]
+    "sftp://127.0.0.1:9/folder/",
+    #[cfg(feature = "ssh")]
+    "scp://me:secret@127.0.0.1:9/x",
+    #[cfg(feature = "ssh")]
+    "ssh://me@127.0.0.1:9",
 ];
 
 impl Model {
@@ -79,6 +95,9 @@ impl Model {
             transfers: Known::default(),
             requests: Known::default(),
             kept: Known::default(),
+            ssh: Known::default(),
+            kerberos: Known::default(),
+            used: Vec::new(),
             counts: [0; 4],
         }
     }
@@ -95,7 +114,8 @@ impl Model {
                 870..930 => self.touch_transfer(),
                 930..950 => self.release(),
                 950..960 => self.wrong_kinds(),
-                960..999 => self.rig.now += self.dice.u64(..2_000_000_000),
+                960..980 => self.settings(),
+                980..999 => self.rig.now += self.dice.u64(..2_000_000_000),
                 _ => self.close(),
             }
         }
@@ -281,8 +301,16 @@ impl Model {
             return;
         };
         if self.transfers.live.len() < 20 {
-            let transfer = self.rig.start(self.requests.live[at]);
-            self.transfers.live.push(transfer);
+            let (status, transfer) = self.rig.try_start(self.requests.live[at]);
+            match status {
+                0 => self.transfers.live.push(transfer),
+                // SSH without settings, or options that do not go together.
+                status => assert!(
+                    status == Status::Order as i32 || status == Status::Refused as i32,
+                    "{:?}",
+                    self.rig.why()
+                ),
+            }
         }
     }
 
@@ -373,9 +401,12 @@ impl Model {
             &mut self.transfers,
             &mut self.requests,
             &mut self.kept,
+            &mut self.ssh,
+            &mut self.kerberos,
         ] {
             *known = Known::default();
         }
+        self.used.clear();
     }
 
     /// The kernel does not know that the engine is gone.

@@ -59,14 +59,19 @@ impl Rig {
     }
 
     pub(crate) fn start(&mut self, request: u64) -> u64 {
+        let (status, transfer) = self.try_start(request);
+        assert_eq!(status, 0, "{:?}", self.why());
+        transfer
+    }
+
+    pub(crate) fn try_start(&mut self, request: u64) -> (i32, u64) {
         let mut transfer = 0;
         let user = core::ptr::null_mut();
         // SAFETY: storage of this function's.
         let status = unsafe {
             sockless_request_start(self.engine(), self.now, request, user, &raw mut transfer)
         };
-        assert_eq!(status, 0, "{:?}", self.why());
-        transfer
+        (status, transfer)
     }
 
     pub(crate) fn poll(&mut self) -> i32 {

@@ -6,12 +6,10 @@ mod tree;
 use std::path::Path;
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
 use sockless::core::Exchange;
 use sockless::ssh::scp::{ScpGet, ScpPut};
 use sockless::ssh::sftp::{Command, Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
-use sockless::{Proxy, TunnelTo};
-use url::Url;
+use sockless::{Proxy, RemoteKind, RemoteUrl, TunnelTo};
 
 use crate::args::Args;
 use crate::job::{self, Attempt, Job, What};
@@ -29,48 +27,8 @@ pub(crate) struct Errand {
 }
 
 /// Who is asked, and for which file.
-struct Remote {
-    is_scp: bool,
-    host: String,
-    port: Option<u16>,
-    user: Option<String>,
-    password: Option<String>,
-    /// As the server is told; a relative one is meant from the user's home.
-    path: Vec<u8>,
-}
-
-impl Remote {
-    fn parse(text: &str) -> Result<Self, Failure> {
-        let bad = |why: &str| {
-            let what = format!("url: {} is no URL: {why}", sockless::masked(text));
-            Failure::new(code::URL, what)
-        };
-        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        let host = url.host_str().filter(|host| !host.is_empty());
-        let host = host.ok_or_else(|| bad("it has no host"))?;
-        let path: Vec<u8> = percent_decode_str(url.path()).collect();
-        let path = match path.strip_prefix(b"/~") {
-            Some(b"" | b"/") => b".".to_vec(),
-            Some(rest) if rest.starts_with(b"/") => rest[1..].to_vec(),
-            _ if path.is_empty() => b"/".to_vec(),
-            _ => path,
-        };
-        let text_of = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        Ok(Self {
-            is_scp: url.scheme() == "scp",
-            host: text_of(host.trim_matches(['[', ']'])),
-            port: url.port(),
-            user: Some(url.username())
-                .filter(|user| !user.is_empty())
-                .map(text_of),
-            password: url.password().map(text_of),
-            path,
-        })
-    }
-
-    fn is_folder(&self) -> bool {
-        self.path.ends_with(b"/") || self.path == b"."
-    }
+fn remote(text: &str) -> Result<RemoteUrl, Failure> {
+    RemoteUrl::parse(text).map_err(|error| Failure::of(&error))
 }
 
 /// An attempt at a job.
@@ -84,13 +42,13 @@ pub(crate) fn attempt(
     notes: bool,
 ) -> Result<Attempt, Failure> {
     let args = &*job.args;
-    let remote = Remote::parse(&job.url)?;
+    let remote = remote(&job.url)?;
     let login = logins.login(
         args,
         &remote.host,
         remote.port,
         remote.user.as_deref(),
-        remote.password.as_deref(),
+        remote.password.as_ref().map(|text| text.as_str()),
     )?;
     let of = |error: sockless::Error| Failure::of(&error);
     let mut to = TunnelTo::new(&login.host, login.port).map_err(of)?;
@@ -117,7 +75,7 @@ pub(crate) fn attempt(
         Some(file) => Some(Source::open(file, start_of(args, offset))?),
         None => None,
     };
-    let exchange = match remote.is_scp {
+    let exchange = match remote.kind == RemoteKind::Scp {
         true => over_scp(args, &remote, source.as_ref(), job.upload())?,
         false => over_sftp(args, &remote, source.as_ref(), offset)?,
     };
@@ -142,7 +100,7 @@ fn start_of(args: &Args, offset: u64) -> u64 {
 
 fn over_sftp(
     args: &Args,
-    remote: &Remote,
+    remote: &RemoteUrl,
     source: Option<&Source>,
     offset: u64,
 ) -> Result<Box<dyn Exchange>, Failure> {
@@ -243,7 +201,7 @@ fn put(args: &Args, path: &[u8], offset: u64) -> Result<Put, Failure> {
 
 fn over_scp(
     args: &Args,
-    remote: &Remote,
+    remote: &RemoteUrl,
     source: Option<&Source>,
     upload: Option<&Path>,
 ) -> Result<Box<dyn Exchange>, Failure> {

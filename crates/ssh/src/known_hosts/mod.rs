@@ -32,6 +32,7 @@ use crate::wire::algorithm;
 pub use crate::place::Place;
 
 pub use authority::{BadCertificate, is_certificate};
+pub(crate) use policy::plain;
 pub use policy::{HostKeyRules, Learned, NewHost, Pins, Policy};
 
 /// SSH's port (RFC 4253 section 4): names at it stand in files without their port.

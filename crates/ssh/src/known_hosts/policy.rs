@@ -237,7 +237,7 @@ impl HostKeyRules {
 }
 
 /// The key itself, also if it is in a certificate.
-fn plain(key: &[u8]) -> Vec<u8> {
+pub(crate) fn plain(key: &[u8]) -> Vec<u8> {
     HostCertificate::read(key).map_or_else(|| key.to_vec(), |certificate| certificate.key)
 }
 

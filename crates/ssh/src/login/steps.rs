@@ -22,6 +22,7 @@ use crate::LAYER;
 use crate::backend::{Agreed, Backend, Event, Farewell, Method};
 use crate::client::Library;
 use crate::fingerprint;
+use crate::known_hosts::plain;
 use crate::wire;
 
 /// OpenSSH's order.
@@ -265,7 +266,9 @@ impl Login {
             Verdict::Trust => self.trusted(backend),
             Verdict::Refuse(fault) => return Err(refuse(backend, fault)),
             Verdict::Ask => {
-                let prints = [fingerprint::sha256(&key), fingerprint::md5(&key)];
+                // As people know it: that of the key in a certificate.
+                let plain = plain(&key);
+                let prints = [fingerprint::sha256(&plain), fingerprint::md5(&plain)];
                 let host = (Arc::clone(&self.host), self.port);
                 let asked = PeerKey::new(host, named(&key), key.clone(), prints);
                 match cx.ask(LAYER, Ask::PeerKey(Box::new(asked))) {
@@ -429,7 +432,7 @@ impl Login {
             named(key),
             self.host,
             self.port,
-            fingerprint::sha256(key)
+            fingerprint::sha256(&plain(key))
         );
         Fault::new(Culprit::Policy, Reason::HostKey, what)
             .remedy("compare the fingerprint with the host's own, and make the key known")

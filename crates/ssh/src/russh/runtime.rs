@@ -106,6 +106,9 @@ impl Within {
 
 impl Drop for Within {
     fn drop(&mut self) {
+        // The waker has the runtime, which has the hook, which has the waker: none of them would go.
+        let waker = lock(&self.parks).waker.take();
+        drop(waker);
         // A plain drop panics inside another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -180,4 +183,19 @@ impl Drop for Elsewhere {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_is_gone_leaves_nothing_behind() {
+        let engine = Engine::new(Arc::default()).expect("a runtime");
+        engine.spawn(async {});
+        assert!(engine.run());
+        let parks = Arc::downgrade(&engine.within.parks);
+        drop(engine);
+        assert!(parks.upgrade().is_none(), "its hook is still there");
+    }
 }
