@@ -106,7 +106,7 @@ pub(crate) fn fault(code: u32, said: &str) -> Fault {
         14 => (
             Culprit::PeerIncompatible,
             Reason::Authentication,
-            "no encryption type is common: see permitted_enctypes",
+            "no encryption type is common: see which keys there are, and permitted_enctypes",
         ),
         34 | 36 | 38..=50 => (
             Culprit::PeerMisbehaved,

@@ -1,6 +1,9 @@
 //! AES in CBC mode with ciphertext stealing (RFC 3962 section 5): as many bytes out as in.
 
-use aes::cipher::{BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
+use aes::cipher::{
+    BlockCipherDecrypt as _, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt as _,
+    BlockSizeUser, KeyInit as _, typenum::U16,
+};
 use aes::{Aes128, Aes256, Block};
 
 /// The bytes of a block.
@@ -32,10 +35,13 @@ impl Aes {
     pub(super) fn seal(&self, bytes: &mut [u8]) {
         let (blocks, rest) = Block::slice_as_chunks_mut(bytes);
         let mut last = Block::default();
-        for block in blocks.iter_mut() {
-            xor(block, &last);
-            self.encrypt(block);
-            last = *block;
+        let chain = Chain {
+            blocks,
+            last: &mut last,
+        };
+        match self {
+            Self::Of128(aes) => aes.encrypt_with_backend(chain),
+            Self::Of256(aes) => aes.encrypt_with_backend(chain),
         }
         match blocks {
             [.., block] if !rest.is_empty() => {
@@ -99,6 +105,26 @@ impl Aes {
         match self {
             Self::Of128(aes) => aes.decrypt_blocks(blocks),
             Self::Of256(aes) => aes.decrypt_blocks(blocks),
+        }
+    }
+}
+
+/// Blocks one after the other, with the keys held ready: it is most of the work of long messages.
+struct Chain<'a> {
+    blocks: &'a mut [Block],
+    last: &'a mut Block,
+}
+
+impl BlockSizeUser for Chain<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Chain<'_> {
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        for block in self.blocks {
+            xor(block, self.last);
+            backend.encrypt_block_inplace(block);
+            *self.last = *block;
         }
     }
 }
