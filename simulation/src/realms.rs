@@ -75,7 +75,7 @@ impl Scenario for Kerberized {
 /// What is different from run to run.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// How KDCs are, in order of [`PLACES`].
+    /// How the KDCs are: two of the user's realm, and that of the other.
     pub tempers: [Temper; 3],
     /// One of so many of their answers is like that.
     pub one_in: u8,

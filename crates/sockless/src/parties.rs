@@ -191,13 +191,7 @@ impl Sides {
         let sides = [&self.server, &self.proxy].into_iter().zip(own);
         let sides = sides.filter_map(|(side, own)| {
             let side = side.as_ref().filter(|side| side.late && !own)?;
-            let begins =
-                |authenticator: &Authenticator| authenticator.begins(&lock(&side.dialog)).is_some();
-            Some(LateSide {
-                authenticator: Arc::clone(&side.authenticator),
-                dialog: Arc::clone(&side.dialog),
-                expected: begins(&lock(&side.authenticator)),
-            })
+            Some((Arc::clone(&side.authenticator), Arc::clone(&side.dialog)))
         });
         let sides: Vec<_> = sides.collect();
         (!sides.is_empty()).then(|| {
@@ -347,33 +341,11 @@ impl Wanted {
 
 /// Proofs that are made for a connection.
 struct Late {
-    sides: Vec<LateSide>,
+    sides: Vec<(Shared, Arc<Mutex<Dialog>>)>,
     forwarded: bool,
     method: String,
     target: String,
     body: Option<Arc<[u8]>>,
-}
-
-struct LateSide {
-    authenticator: Shared,
-    dialog: Arc<Mutex<Dialog>>,
-    /// A context was to be begun already when the request was on its way, so that what it takes
-    /// was fetched, or could not be.
-    expected: bool,
-}
-
-impl LateSide {
-    /// Another request was challenged meanwhile, and nothing was fetched for this one: it is
-    /// sent without a context, and waits for a ticket once it is challenged itself.
-    fn comes_too_early(
-        &self,
-        authenticator: &Authenticator,
-        dialog: &Dialog,
-        wall: SystemTime,
-    ) -> bool {
-        let begun = authenticator.begins(dialog).filter(|_| !self.expected);
-        begun.is_some_and(|(provider, service, host)| provider.lacks(service, host, wall).is_some())
-    }
 }
 
 impl Prover for Late {
@@ -388,11 +360,8 @@ impl Prover for Late {
             body: self.body.as_deref(),
         };
         let mut fields = Vec::new();
-        for side in &self.sides {
-            let (mut authenticator, mut dialog) = (lock(&side.authenticator), lock(&side.dialog));
-            if side.comes_too_early(&authenticator, &dialog, cx.wall) {
-                continue;
-            }
+        for (authenticator, dialog) in &self.sides {
+            let (mut authenticator, mut dialog) = (lock(authenticator), lock(dialog));
             // The channel's other end is the proxy that is handed the request, or the server.
             let is_its_end = (authenticator.party() == Party::Proxy) == self.forwarded;
             let channel = channel.clone().filter(|_| is_its_end);
