@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use sockless::drivers::Blocking;
@@ -16,7 +17,10 @@ use crate::{BACKEND, World, config, get, login, provider, realms, servers};
 /// The bytes of the cache that `kinit` makes.
 fn kinit(principal: &str) -> Vec<u8> {
     let config = servers().0.config();
-    let name = format!("cache-of-{principal}-{}", std::process::id());
+    // Tests run at the same time.
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("cache-of-{principal}-{}-{number}", std::process::id());
     let cache = config.with_file_name(name);
     let mut child = Command::new("kinit")
         .args(["-c", &format!("FILE:{}", cache.display()), principal])
