@@ -15,15 +15,35 @@ use crate::report::{Failure, code};
 /// Files that krb5.conf may include.
 const INCLUDES: usize = 64;
 
-/// Tickets of one user's.
-#[cfg(feature = "ssh")]
+/// One user's tickets.
 #[derive(Clone)]
-pub(crate) struct Tickets(pub(crate) Arc<dyn SecurityProvider>);
+pub(crate) struct Tickets {
+    /// For the server that is meant.
+    pub(crate) there: Arc<dyn SecurityProvider>,
+    /// For those on the way, which never get tickets to use for the user.
+    pub(crate) on_the_way: Arc<dyn SecurityProvider>,
+}
 
-#[cfg(feature = "ssh")]
 impl core::fmt::Debug for Tickets {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Tickets({})", self.0.identity())
+        write!(f, "Tickets({})", self.there.identity())
+    }
+}
+
+impl Tickets {
+    fn new(
+        options: &KerberosArgs,
+        user: Option<&str>,
+        realms: &Realms,
+        environment: Environment<'_>,
+    ) -> Result<Self, Failure> {
+        let make = |delegation| provider(options, user, realms, environment, delegation);
+        let there = make(options.delegation)?;
+        let on_the_way = match options.delegation {
+            Delegate::None => Arc::clone(&there),
+            _ => make(Delegate::None)?,
+        };
+        Ok(Self { there, on_the_way })
     }
 }
 
@@ -43,7 +63,7 @@ impl Tickets {
             return Ok(None);
         }
         let realms = realms(options, environment)?;
-        provider(options, None, &realms, environment).map(|made| Some(Self(made)))
+        Self::new(options, None, &realms, environment).map(Some)
     }
 }
 
@@ -85,22 +105,22 @@ impl Kerberos {
         let realms = realms(options, environment)?;
         let users = [args.auth.user.as_deref(), args.proxy.proxy_user.as_deref()];
         let wanted = [*negotiate, *proxy_negotiate || *socks5_gssapi];
-        let make = |user| provider(options, user, &realms, environment);
+        let make = |user| Tickets::new(options, user, &realms, environment);
         let server = wanted[0].then(|| make(users[0])).transpose()?;
         let proxy = match &server {
             // Nobody has to log in twice.
-            Some(server) if users[0] == users[1] => Some(Arc::clone(server)),
+            Some(server) if users[0] == users[1] => Some(server.clone()),
             _ => wanted[1].then(|| make(users[1])).transpose()?,
         };
         #[cfg(feature = "ssh")]
         {
-            own.tickets = server.clone().map(Tickets);
+            own.tickets.clone_from(&server);
         }
         own.server = server.map(|server| {
-            let auth = Auth::negotiate(server);
+            let auth = Auth::negotiate(server.there);
             named(auth, options.service_name.as_deref())
         });
-        if let Some(auth) = proxy.map(Auth::negotiate) {
+        if let Some(auth) = proxy.map(|proxy| Auth::negotiate(proxy.on_the_way)) {
             let service = options.proxy_service_name.as_deref();
             own.proxy = proxy_negotiate.then(|| named(auth.clone(), service));
             let service = options.socks5_gssapi_service.as_deref().or(service);
@@ -145,6 +165,7 @@ fn provider(
     user: Option<&str>,
     realms: &Realms,
     environment: Environment<'_>,
+    delegation: Delegate,
 ) -> Result<Arc<dyn SecurityProvider>, Failure> {
     let (user, password) = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
         Some((user, password)) => (Some(user).filter(|user| !user.is_empty()), password),
@@ -162,7 +183,7 @@ fn provider(
             }
         }
     };
-    let delegation = match options.delegation {
+    let delegation = match delegation {
         Delegate::None => Delegation::None,
         Delegate::Policy => Delegation::Policy,
         Delegate::Always => Delegation::Always,
@@ -402,6 +423,21 @@ mod tests {
             }
             Err(failure) => assert!(failure.to_string().contains("kerberos-rust"), "{failure}"),
         }
+    }
+
+    #[cfg(feature = "kerberos-rust")]
+    #[test]
+    fn nobody_on_the_way_gets_tickets_to_use_for_the_user() {
+        let none = |name: &str| (name == "KRB5_CONFIG").then(|| "/nowhere".to_owned());
+        let tickets = |line: &str| {
+            let options = options(&format!("--krb5-backend rust {line}"));
+            let tickets = Tickets::new(&options, Some("a@A:b"), &Realms::new(), &none);
+            tickets.unwrap_or_else(|failure| panic!("{failure}"))
+        };
+        let plain = tickets("");
+        assert_eq!(plain.there.identity(), plain.on_the_way.identity());
+        let handed = tickets("--delegation always");
+        assert_ne!(handed.there.identity(), handed.on_the_way.identity());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Who we are to an SSH server, and which servers are believed: options, files, environment.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,6 +16,7 @@ use sockless::ssh::keys::{Certificate, Identities, Identity, KeyFile, exposed};
 use sockless::ssh::known_hosts::{HostKeyRules, KnownHosts, Learned, Pins, Policy};
 use sockless::ssh::login::Credentials;
 use sockless::ssh::{self, Algorithms, Client, Library, Tuning};
+use zeroize::Zeroizing;
 
 use crate::args::Args;
 use crate::kerberos::Tickets;
@@ -40,11 +40,29 @@ pub(crate) struct Logins {
     at_hand: OnceCell<Option<Tickets>>,
     home: String,
     local_user: String,
-    made: RefCell<HashMap<(String, u16, String), Arc<Client>>>,
+    made: RefCell<Vec<(Whom, Arc<Client>)>>,
     /// Hosts whose keys were accepted, and the file that they go to.
     learned: Learned,
     known_hosts: RefCell<Option<PathBuf>>,
     hashes: RefCell<bool>,
+}
+
+/// Whom a client is for: the host by the name that the configuration has settings for, whether
+/// it is on the way to another, port, user and password.
+#[derive(Clone, PartialEq, Eq)]
+struct Whom {
+    host: String,
+    on_the_way: bool,
+    port: u16,
+    user: String,
+    password: Option<Zeroizing<String>>,
+}
+
+/// No password.
+impl core::fmt::Debug for Whom {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
 }
 
 /// What a connection is made with.
@@ -119,7 +137,8 @@ impl Logins {
         };
         let mut jumps = Vec::new();
         self.add_jumps(args, &hops, 0, &mut jumps)?;
-        self.finished(args, host, settings, password, jumps)
+        let login = self.finished(args, host, settings, password, false)?;
+        Ok(Login { jumps, ..login })
     }
 
     /// Jump hosts in the order they are met; those that the first needs itself come before it.
@@ -140,7 +159,7 @@ impl Logins {
                 let own = settings.proxy_jump.clone().unwrap_or_default();
                 self.add_jumps(args, &own, depth + 1, jumps)?;
             }
-            let login = self.finished(args, &hop.host, settings, None, Vec::new())?;
+            let login = self.finished(args, &hop.host, settings, None, true)?;
             jumps.push(super::jump(&login.host, login.port, login.client)?);
         }
         Ok(())
@@ -166,8 +185,9 @@ impl Logins {
         host: &str,
         settings: Settings,
         password: Option<&str>,
-        jumps: Vec<Proxy>,
+        on_the_way: bool,
     ) -> Result<Login, Failure> {
+        let asked = host.to_owned();
         let host = settings
             .host_name
             .clone()
@@ -177,13 +197,19 @@ impl Logins {
             .user
             .clone()
             .unwrap_or_else(|| self.local_user.clone());
-        let key = (host.clone(), port, user.clone());
-        let known = self.made.borrow().get(&key).cloned();
-        let client = match known {
-            Some(client) => client,
+        let whom = Whom {
+            host: asked,
+            on_the_way,
+            port,
+            user,
+            password: password.map(|password| password.to_owned().into()),
+        };
+        let mut made = self.made.borrow_mut();
+        let client = match made.iter().find(|(have, _)| *have == whom) {
+            Some((_, client)) => Arc::clone(client),
             None => {
-                let client = Arc::new(self.client(args, &settings, &user, password)?);
-                self.made.borrow_mut().insert(key, Arc::clone(&client));
+                let client = Arc::new(self.client(args, &settings, &whom)?);
+                made.push((whom, Arc::clone(&client)));
                 client
             }
         };
@@ -191,24 +217,21 @@ impl Logins {
             host,
             port,
             client,
-            jumps,
+            jumps: Vec::new(),
             connect_timeout: settings.connect_timeout.filter(|limit| !limit.is_zero()),
         })
     }
 
-    fn client(
-        &self,
-        args: &Args,
-        settings: &Settings,
-        user: &str,
-        password: Option<&str>,
-    ) -> Result<Client, Failure> {
-        let mut credentials = Credentials::new(user);
+    fn client(&self, args: &Args, settings: &Settings, whom: &Whom) -> Result<Client, Failure> {
+        let mut credentials = Credentials::new(&*whom.user);
         credentials.keys = Some(Arc::new(self.identities(args, settings)?));
-        credentials.password = password.map(|password| password.to_owned().into());
+        credentials.password.clone_from(&whom.password);
         credentials.ask = true;
-        if let Some(Tickets(provider)) = self.tickets(args, settings) {
-            credentials.security = Some(provider);
+        if let Some(tickets) = self.tickets(args, settings, whom.on_the_way) {
+            credentials.security = Some(match whom.on_the_way {
+                true => tickets.on_the_way,
+                false => tickets.there,
+            });
             credentials.server_identity = settings.gssapi_server_identity.clone();
             if let Some(service) = &args.kerberos.service_name {
                 credentials.service.clone_from(service);
@@ -227,8 +250,12 @@ impl Logins {
         config.build().map_err(at_ssh(code::USAGE))
     }
 
-    /// The tickets to log in with, if that is wanted.
-    fn tickets(&self, args: &Args, settings: &Settings) -> Option<Tickets> {
+    /// The tickets to log in with, if that is wanted: options are about the server that is meant,
+    /// and at a jump host they do not outdo what the configuration says of it.
+    fn tickets(&self, args: &Args, settings: &Settings, on_the_way: bool) -> Option<Tickets> {
+        if on_the_way && settings.gssapi_authentication == Some(false) {
+            return None;
+        }
         let asked = || settings.gssapi_authentication == Some(true);
         let at_hand = || {
             // A configuration that is for many hosts and programs is no reason to stop.
@@ -409,7 +436,7 @@ fn salt() -> [u8; 20] {
 }
 
 fn key(args: &Args, path: &Path, named: bool) -> Result<Identity, Failure> {
-    let text = zeroize::Zeroizing::new(read(path)?);
+    let text = Zeroizing::new(read(path)?);
     let name = path.display().to_string();
     let mode = fs::metadata(path).map(|metadata| metadata.permissions().mode());
     if let Some(warning) = mode.ok().and_then(|mode| exposed(&name, mode)) {
@@ -522,5 +549,28 @@ mod tests {
             account("alice@site:secret", false),
             ("alice@site", "secret")
         );
+    }
+
+    /// Two names for one server, with settings of their own, and two passwords for one user.
+    #[test]
+    fn logins_are_shared_by_those_that_are_the_same() {
+        let path = std::env::temp_dir().join(format!("sockless-ssh-config-{}", std::process::id()));
+        let text = "Host a b\n HostName 127.0.0.1\nHost b\n GSSAPIServerIdentity b.example\n";
+        fs::write(&path, text).expect("a file");
+        let line = format!("--ssh-config={} sftp://a/", path.display());
+        let words = std::iter::once("sockless").chain(line.split(' '));
+        let args = Args::parse_group(words.map(Into::into).collect()).expect("good options");
+        let logins = Logins::new(&args, None).expect("a configuration");
+        fs::remove_file(&path).expect("it is there");
+        let client = |host: &str, password: &str| {
+            let login = logins.login(&args, host, None, Some("me"), Some(password));
+            login
+                .unwrap_or_else(|failure| panic!("{}", failure.what))
+                .client
+        };
+        let first = client("a", "secret");
+        assert!(Arc::ptr_eq(&first, &client("a", "secret")));
+        assert!(!Arc::ptr_eq(&first, &client("b", "secret")));
+        assert!(!Arc::ptr_eq(&first, &client("a", "other")));
     }
 }
