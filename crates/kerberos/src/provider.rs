@@ -63,7 +63,8 @@ pub enum Delegation {
     /// Never.
     #[default]
     None,
-    /// If the realm says that the service may be trusted with them (`OK-AS-DELEGATE`).
+    /// If the realm says that the service may be trusted with them (`OK-AS-DELEGATE`); for one in another realm,
+    /// each realm on the way there as well.
     Policy,
     /// Always.
     Always,

@@ -31,6 +31,8 @@ pub(super) struct Fetch {
     asked: Option<Asked>,
     /// Realms that were asked, the first one first.
     visited: Vec<String>,
+    /// Each KDC on the way has said that the next one may be trusted with tickets to hand on.
+    trusted: bool,
     /// The service's ticket, while the one to hand on is fetched.
     got: Option<Arc<Stored>>,
     guess: Option<Guess>,
@@ -57,6 +59,7 @@ impl Fetch {
             logins,
             asked: None,
             visited: Vec::new(),
+            trusted: true,
             got: None,
             guess: None,
         }
@@ -91,6 +94,7 @@ impl Fetch {
             return Err(crate::code::fault(32, &what));
         };
         self.visited.push(realm.clone());
+        self.trusted = ticket.server.grants_tickets_of(&home) || is_trusted(&ticket);
         self.ask_in(own, &realm, ticket, wall)
     }
 
@@ -267,6 +271,8 @@ impl Fetch {
         // Back at home the ticket of there is good for more.
         let home = own.granting.get(own.client.realm()).cloned();
         let home = home.filter(|_| to == own.client.realm());
+        // What our own KDC says of its own services counts, whoever has led back to it.
+        self.trusted = home.is_some() || (self.trusted && is_trusted(&stored));
         self.ask_in(own, to, home.unwrap_or(stored), wall)
     }
 
@@ -274,9 +280,13 @@ impl Fetch {
     fn serve(
         &mut self,
         own: &mut Own,
-        stored: Arc<Stored>,
+        mut stored: Arc<Stored>,
         wall: SystemTime,
     ) -> Result<Turn, Fault> {
+        if !self.trusted {
+            // The flag is that of the service's own realm, which trusts itself.
+            Arc::make_mut(&mut stored).flags &= !OK_AS_DELEGATE;
+        }
         let home = own.granting.get(own.client.realm()).cloned();
         let hands_on = delegates(own.delegation, &stored);
         let has = own
@@ -323,11 +333,17 @@ impl Drop for Fetch {
     }
 }
 
+/// Whether the KDC that has given a ticket says that whoever it is for may be trusted with the user's (RFC 4120
+/// section 2.8). In one for another realm's KDC it is what the flags are worth that come from there.
+fn is_trusted(ticket: &Stored) -> bool {
+    ticket.flags & OK_AS_DELEGATE != 0
+}
+
 /// Whether a service gets a ticket to use for us.
 pub(super) fn delegates(delegation: Delegation, ticket: &Stored) -> bool {
     match delegation {
         Delegation::None => false,
-        Delegation::Policy => ticket.flags & OK_AS_DELEGATE != 0,
+        Delegation::Policy => is_trusted(ticket),
         Delegation::Always => true,
     }
 }

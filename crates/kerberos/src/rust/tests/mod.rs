@@ -53,6 +53,10 @@ struct World {
     /// What tickets are said to be for, instead of what was asked.
     instead: Option<[&'static str; 2]>,
     flags: u32,
+    /// Whose tickets do without those.
+    plain: Vec<&'static str>,
+    /// What the clocks of other realms than ours are ahead by.
+    ahead: u64,
     tickets: BTreeMap<Vec<u8>, Key>,
     asked: Vec<String>,
     random: Random,
@@ -70,6 +74,8 @@ impl World {
             leads: BTreeMap::new(),
             instead: None,
             flags: 0,
+            plain: Vec::new(),
+            ahead: 0,
             tickets: BTreeMap::new(),
             asked: Vec::new(),
             random: random(9),
@@ -89,6 +95,18 @@ impl World {
 
     /// What the KDCs say to that.
     fn answer(&mut self, inquiry: &Inquiry) -> Vec<u8> {
+        let ahead = if *inquiry.realm == *HOME {
+            0
+        } else {
+            self.ahead
+        };
+        self.now += ahead;
+        let answer = self.answered(inquiry);
+        self.now -= ahead;
+        answer
+    }
+
+    fn answered(&mut self, inquiry: &Inquiry) -> Vec<u8> {
         if let Some(code) = self.refusals.pop() {
             return self.refuse(code, &[]);
         }
@@ -193,6 +211,8 @@ impl World {
         } else {
             NAME_HOST
         };
+        let plain = self.plain.contains(&host);
+        let granted = if plain { 0 } else { self.flags };
         let session = Key::drawn(self.enctype, &mut self.random);
         let number = self.tickets.len() as u32;
         let parts = [
@@ -212,7 +232,7 @@ impl World {
                 ),
                 field(1, &sequence(&[])),
                 field(2, &integer(body.integer(7).expect("a nonce"))),
-                field(4, &flags(self.flags | options & 0x6000_0000)),
+                field(4, &flags(granted | options & 0x6000_0000)),
                 field(5, &time(self.now)),
                 field(7, &time(self.now + 36000)),
                 field(9, &text(&realm)),
