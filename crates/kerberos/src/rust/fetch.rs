@@ -11,15 +11,18 @@ use super::crypto::{Enctype, Key};
 use super::login::{SKEW, TOO_BIG, about, granting, granting_of};
 use super::messages::{
     Answer, Authenticator, Body, CANONICALIZE, FORWARDABLE, FORWARDED, Grant, OK_AS_DELEGATE,
-    Refusal, session_key, ticket_proof, ticket_request, usage,
+    Refusal, Stamp, session_key, ticket_proof, ticket_request, usage,
 };
-use super::{Guess, Own, Shared, done, lock};
+use super::{Own, Shared, ahead, done, lock};
 use crate::Principal;
 use crate::ccache::Stored;
 use crate::provider::{Conversation, Delegation, Turn};
 
 /// Realms on the way.
 const HOPS: usize = 10;
+
+/// What clocks may differ by for KDCs, in microseconds (RFC 4120 section 1.6).
+const TOLERANCE: u64 = 300_000_000;
 
 pub(super) struct Fetch {
     own: Shared,
@@ -35,7 +38,8 @@ pub(super) struct Fetch {
     trusted: bool,
     /// The service's ticket, while the one to hand on is fetched.
     got: Option<Arc<Stored>>,
-    guess: Option<Guess>,
+    /// What the clock of the KDC that is asked now is ahead by, as its refusal says.
+    supposed: Option<i64>,
 }
 
 /// One question.
@@ -61,7 +65,7 @@ impl Fetch {
             visited: Vec::new(),
             trusted: true,
             got: None,
-            guess: None,
+            supposed: None,
         }
     }
 }
@@ -156,7 +160,7 @@ impl Fetch {
         let authenticator = Authenticator {
             client: &own.client.clone(),
             checksum: (key.enctype().checksum().into(), &checksum),
-            now: own.now(wall),
+            now: own.now(wall, self.supposed),
             subkey: &asked.subkey,
             number: None,
         };
@@ -186,7 +190,7 @@ impl Fetch {
         match (refusal.code, refusal.time) {
             (SKEW, Some(time)) if !asked.corrected => {
                 asked.corrected = true;
-                own.suppose(time, wall, &mut self.guess);
+                self.supposed = Some(ahead(time, wall));
                 self.send(own, asked, wall)
             }
             (TOO_BIG, _) if !asked.streamed => {
@@ -215,8 +219,12 @@ impl Fetch {
             .open(&asked.subkey, &own.client, None, asked.nonce)
             .map_err(|fault| about(fault, &doing))?;
         let stored = Arc::new(stored);
-        // The KDC has taken a time that was told by it.
-        self.guess = None;
+        // The KDC has taken the time that it had told: it holds for that realm, and for more if that is ours.
+        if let Some(supposed) = self.supposed.take()
+            && asked.by.server.grants_tickets_of(own.client.realm())
+        {
+            own.correct(settled(supposed, &stored, wall), wall);
+        }
         if asked.forwarded {
             return self.handed(own, asked, stored);
         }
@@ -327,9 +335,16 @@ impl Fetch {
     }
 }
 
-impl Drop for Fetch {
-    fn drop(&mut self) {
-        lock(&self.own).undo(self.guess.take());
+/// A clock's difference that was supposed and taken: KDCs take what is minutes off. The ticket says when it begins,
+/// and its key vouches for that.
+fn settled(supposed: i64, ticket: &Stored, wall: SystemTime) -> i64 {
+    let [issued, begins, ..] = ticket.times;
+    let seconds = begins.into();
+    let proven = ahead(Stamp { seconds, micros: 0 }, wall);
+    // One that begins when the user had logged in may leave out when that is.
+    match begins > issued && proven.abs_diff(supposed) <= TOLERANCE {
+        true => proven,
+        false => supposed,
     }
 }
 

@@ -15,7 +15,7 @@ use super::crypto::{Enctype, Key};
 use super::messages::{
     Answer, Body, FORWARDABLE, Grant, Hint, RENEWABLE_OK, Refusal, Stamp, login_request, timestamp,
 };
-use super::{Guess, Own, Shared, done, lock};
+use super::{Own, Shared, ahead, done, lock};
 use crate::credentials::Proof;
 use crate::provider::{Conversation, Delegation, Turn};
 use crate::{Principal, code};
@@ -37,7 +37,8 @@ pub(super) struct Login {
     key: Option<(Hint, Key)>,
     proven: bool,
     corrected: bool,
-    guess: Option<Guess>,
+    /// What the KDC's clock is ahead by, as a refusal says.
+    supposed: Option<i64>,
     streamed: bool,
 }
 
@@ -52,7 +53,7 @@ impl Login {
             key: None,
             proven: false,
             corrected: false,
-            guess: None,
+            supposed: None,
             streamed: false,
         }
     }
@@ -121,9 +122,7 @@ impl Login {
             }
             SKEW if self.proven && !self.corrected && refusal.time.is_some() => {
                 self.corrected = true;
-                if let Some(time) = refusal.time {
-                    own.suppose(time, wall, &mut self.guess);
-                }
+                self.supposed = refusal.time.map(|time| ahead(time, wall));
                 self.prove(own, wall)?;
             }
             TOO_BIG if !self.streamed => self.streamed = true,
@@ -135,7 +134,7 @@ impl Login {
     fn prove(&mut self, own: &mut Own, wall: SystemTime) -> Result<(), Fault> {
         let hint = self.hint.clone().unwrap_or_else(|| choose(own, Vec::new()));
         let key = self.key(own, &hint, None)?;
-        let now = own.now(wall);
+        let now = own.now(wall, self.supposed);
         let proof = timestamp(&key, now, &mut own.random);
         self.message = login_request(&self.body, Some(&proof));
         self.proven = true;
@@ -175,8 +174,7 @@ impl Login {
             seconds: stored.times[0].into(),
             micros: 0,
         };
-        self.guess = None;
-        own.correct(issued, wall);
+        own.correct(ahead(issued, wall), wall);
         own.granting.clear();
         own.forwarded = None;
         own.logins += 1;
@@ -223,12 +221,6 @@ impl Login {
                 Err(Fault::new(Culprit::Misuse, Reason::Misuse, what))
             }
         }
-    }
-}
-
-impl Drop for Login {
-    fn drop(&mut self) {
-        lock(&self.own).undo(self.guess.take());
     }
 }
 

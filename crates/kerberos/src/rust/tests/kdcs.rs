@@ -100,6 +100,54 @@ fn a_clock_that_is_wrong_is_corrected_by_the_kdcs() {
     assert_eq!(world.asked.len(), 3, "{:?}", world.asked);
 }
 
+/// Its own realm's clock is the user's, as soon as it is proven, and no other realm's.
+#[test]
+fn another_realms_clock_is_for_its_own_kdc_alone() {
+    let day = 86400;
+    let mut world = World::new(Enctype::Aes256Sha1);
+    world.ahead = day;
+    world.leads = [((HOME.to_owned(), "far".to_owned()), "OTHER.TEST".to_owned())].into();
+    let kerberos = built(alice());
+    fetch(&kerberos, &mut world, "far", wall()).expect("a ticket");
+    // Twice at the other realm, for its clock.
+    assert_eq!(world.asked.len(), 5, "{:?}", world.asked);
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 6, "{:?}", world.asked);
+    // Ours has a new time after all: a ticket has proven it, and so it is asked once the next time.
+    world.now += day;
+    fetch(&kerberos, &mut world, "one", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 8, "{:?}", world.asked);
+    fetch(&kerberos, &mut world, "two", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 9, "{:?}", world.asked);
+}
+
+/// A refusal that tells a time is anybody's: what else goes on meanwhile has the time that it had.
+#[test]
+fn a_time_that_is_only_supposed_is_nobody_elses() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    let kerberos = built(alice());
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    let skewed = |ahead: u64| refusal(37, NOW + ahead, &[]).to_vec();
+    let begun = |host: &str, ahead: u64| {
+        let mut errand = kerberos
+            .errand("HTTP", host, wall())
+            .expect("begun")
+            .expect("one");
+        errand.step(None, wall()).expect("a question");
+        let refused = skewed(ahead);
+        errand
+            .step(Some(Ok(&refused)), wall())
+            .expect("it asks again");
+        errand
+    };
+    let both = [begun("one", 9000), begun("two", 18000)];
+    let asked = world.asked.len();
+    fetch(&kerberos, &mut world, "three", wall()).expect("a ticket");
+    drop(both);
+    fetch(&kerberos, &mut world, "four", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), asked + 2, "{:?}", world.asked);
+}
+
 #[test]
 fn each_refusal_has_its_name_and_no_secret() {
     for (code, name) in [
