@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::ccache::Stored;
 use crate::fetching::{Fetching, Kind};
-use crate::lookup::Found;
+use crate::lookup::{Found, Ids};
 use crate::{Credentials, Principal, Realms};
 
 /// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks
@@ -142,6 +142,7 @@ impl Config {
                 .remedy("build with the feature kerberos-gssapi or kerberos-rust"));
         };
         let client = self.credentials.client().clone();
+        let ids = Ids::new(self.seed.as_ref().map(apart));
         let mut tickets = BTreeMap::new();
         let (library, login) = open(
             backend,
@@ -158,6 +159,7 @@ impl Config {
             logins: 0,
             tickets,
             found: Found::default(),
+            ids,
             failures: BTreeMap::new(),
         };
         Ok(Arc::new_cyclic(|itself: &std::sync::Weak<Kerberos>| {
@@ -199,6 +201,15 @@ fn open(
             Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what))
         }
     }
+}
+
+/// A secret from the seed, for another purpose than the messages.
+fn apart(seed: &Zeroizing<[u8; 32]>) -> Zeroizing<[u8; 32]> {
+    #[cfg(feature = "rust")]
+    return crate::rust::apart(seed);
+    // Nothing else is drawn from it.
+    #[cfg(not(feature = "rust"))]
+    return seed.clone();
 }
 
 /// A service's ticket.
@@ -265,6 +276,11 @@ pub(crate) trait Library: Send {
 pub(crate) trait Conversation: Send {
     /// Takes an answer (empty at first) and says what comes next.
     fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault>;
+
+    /// Nobody answers what it has asked: most can only fail with that.
+    fn unanswered(&mut self, fault: Fault) -> Result<Turn, Fault> {
+        Err(fault)
+    }
 }
 
 /// What comes next in a conversation.
@@ -313,6 +329,8 @@ pub(crate) struct State {
     pub(crate) tickets: BTreeMap<String, Ticket>,
     /// KDCs that name servers have told.
     pub(crate) found: Found,
+    /// Numbers of questions to name servers.
+    pub(crate) ids: Ids,
     /// What went wrong last, by errand.
     pub(crate) failures: BTreeMap<Arc<str>, (SystemTime, Failure)>,
 }
@@ -401,6 +419,7 @@ impl SecurityProvider for Kerberos {
                 state: Arc::clone(&self.state),
                 conversation,
                 lookup: None,
+                asked: None,
                 name,
                 kind,
                 logins: state.logins,

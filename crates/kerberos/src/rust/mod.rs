@@ -121,6 +121,11 @@ pub(crate) fn open(
     Ok((Box::new(Library(Arc::new(Mutex::new(own)))), login))
 }
 
+/// What is drawn for something else than messages, and tells nothing about what is drawn for them.
+pub(crate) fn apart(seed: &Zeroizing<[u8; 32]>) -> Zeroizing<[u8; 32]> {
+    Random::new(seed.clone()).apart()
+}
+
 impl provider::Library for Library {
     fn log_in(&mut self) -> Result<Option<Box<dyn Conversation>>, Fault> {
         if matches!(lock(&self.0).proof, Proof::Tickets(_)) {
