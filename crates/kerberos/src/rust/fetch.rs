@@ -74,18 +74,36 @@ impl Conversation for Fetch {
     fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault> {
         let own = Arc::clone(&self.own);
         let mut own = lock(&own);
-        let Some(asked) = self.asked.take() else {
-            return self.begin(&mut own, wall);
-        };
-        let read = Answer::read(answer);
-        match read.map_err(|fault| about(fault, &format!("the ticket {}", asked.server)))? {
-            Answer::Refused(refusal) => self.refused(&mut own, asked, &refusal, wall),
-            Answer::Granted(grant) => self.granted(&mut own, &asked, &grant, wall),
-        }
+        let turn = self.answered(&mut own, answer, wall);
+        turn.or_else(|fault| self.without(&own, fault))
+    }
+
+    fn unanswered(&mut self, fault: Fault) -> Result<Turn, Fault> {
+        let own = Arc::clone(&self.own);
+        self.without(&lock(&own), fault)
     }
 }
 
 impl Fetch {
+    fn answered(&mut self, own: &mut Own, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault> {
+        let Some(asked) = self.asked.take() else {
+            return self.begin(own, wall);
+        };
+        let read = Answer::read(answer);
+        match read.map_err(|fault| about(fault, &format!("the ticket {}", asked.server)))? {
+            Answer::Refused(refusal) => self.refused(own, asked, &refusal, wall),
+            Answer::Granted(grant) => self.granted(own, &asked, &grant, wall),
+        }
+    }
+
+    /// One to hand on cannot be had: the service's is good by itself, unless both are wanted.
+    fn without(&mut self, own: &Own, fault: Fault) -> Result<Turn, Fault> {
+        match (own.delegation, self.got.take()) {
+            (Delegation::Policy, Some(got)) => Ok(done(got)),
+            _ => Err(fault),
+        }
+    }
+
     fn begin(&mut self, own: &mut Own, wall: SystemTime) -> Result<Turn, Fault> {
         let home = own.client.realm().to_owned();
         let wanted = self.service.realm().to_owned();

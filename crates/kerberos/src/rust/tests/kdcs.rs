@@ -1,8 +1,9 @@
 //! Logins and tickets: what KDCs may answer, rightly or wrongly.
 
-use sockless_core::{Culprit, Reason};
+use sockless_core::{Culprit, Protocol, Reason};
 
 use super::*;
+use crate::lookup::tests::answer as records;
 
 fn built(config: Config) -> Arc<Kerberos> {
     config.build().expect("a provider")
@@ -331,6 +332,79 @@ fn a_ticket_to_hand_on_is_asked_for_where_it_is_wanted() {
         }
         assert_eq!(world.asked.len(), 4 + more, "{delegation:?}");
     }
+}
+
+/// The service's ticket is good without one to hand on, unless that is wanted in any case.
+#[test]
+fn a_ticket_to_hand_on_that_cannot_be_had_costs_no_other() {
+    for delegation in [Delegation::Policy, Delegation::Always] {
+        for unanswered in [true, false] {
+            let mut world = World::new(Enctype::Aes256Sha1);
+            world.flags = 0x0004_0000;
+            let kerberos = built(alice().delegation(delegation));
+            let login = kerberos.errand("HTTP", "www", wall()).expect("begun");
+            run(
+                &mut *login.expect("one"),
+                &mut world,
+                wall(),
+                &mut |_, _| (),
+            )
+            .expect("a login");
+            let errand = kerberos.errand("HTTP", "www", wall()).expect("begun");
+            let mut errand = errand.expect("one");
+            let Ok(Need::Ask(first)) = errand.step(None, wall()) else {
+                panic!("no question");
+            };
+            let granted = world.answer(&first);
+            assert!(matches!(
+                errand.step(Some(Ok(&granted)), wall()),
+                Ok(Need::Ask(_))
+            ));
+            let refused = refusal(60, NOW, &[]);
+            let nobody = Fault::new(Culprit::Transport, Reason::Resolve, "nobody answers");
+            let outcome = errand.step(
+                Some(match unanswered {
+                    true => Err(nobody),
+                    false => Ok(&refused),
+                }),
+                wall(),
+            );
+            let is_enough = delegation == Delegation::Policy;
+            assert_eq!(outcome.is_ok(), is_enough, "{delegation:?} {unanswered}");
+            assert_eq!(kerberos.context("HTTP", "www").is_ok(), is_enough);
+        }
+    }
+}
+
+/// Where DNS has named KDCs that do not help, it is asked again.
+#[test]
+fn kdcs_that_fail_are_looked_up_anew() {
+    let known = Realms::new().default_to(HOME).name_server("192.0.2.1");
+    let kerberos = built(alice_in(known.expect("an address")));
+    let mut ids = Vec::new();
+    for at in [0, 30, 60] {
+        let now = wall() + Duration::from_secs(at);
+        let errand = kerberos.errand("HTTP", "www", now).expect("begun");
+        let mut errand = errand.expect("one");
+        let Ok(Need::Ask(question)) = errand.step(None, now) else {
+            panic!("no question");
+        };
+        assert_eq!(question.protocol, Protocol::Dns);
+        ids.push(question.message[..2].to_vec());
+        let found = records(&question.message, &[(0, 0, 88, "false.test")]);
+        let Ok(Need::Ask(question)) = errand.step(Some(Ok(&found)), now) else {
+            panic!("no question");
+        };
+        assert_eq!(question.protocol, Protocol::Kerberos);
+        let refused = refusal(60, NOW, &[]);
+        let nobody = Fault::new(Culprit::Transport, Reason::Resolve, "nobody answers");
+        let answer = match at {
+            0 => Err(nobody),
+            _ => Ok(&refused[..]),
+        };
+        assert!(errand.step(Some(answer), now).is_err());
+    }
+    assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
 }
 
 /// Numbers, lengths and tags at random where answers belong.
