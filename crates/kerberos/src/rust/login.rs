@@ -33,8 +33,8 @@ pub(super) struct Login {
     message: Der,
     /// How the KDC has a password become a key.
     hint: Option<Hint>,
-    /// The key that was made so.
-    key: Option<(Hint, Key)>,
+    /// The key that was made so: the only one, for it takes its time.
+    key: Option<Key>,
     proven: bool,
     corrected: bool,
     /// What the KDC's clock is ahead by, as a refusal says.
@@ -183,12 +183,19 @@ impl Login {
         Ok(done(stored))
     }
 
-    /// The user's key of a type; a password's is made once.
+    /// The user's key of a type. A password's is made once: hints are anybody's, and one of an answer is no better than
+    /// the one by which the KDC has taken a proof.
     fn key(&mut self, own: &Own, hint: &Hint, version: Option<u32>) -> Result<Key, Fault> {
         match &own.proof {
             Proof::Password(password) => {
-                if let Some((_, key)) = self.key.as_ref().filter(|(had, _)| had == hint) {
-                    return Ok(key.clone());
+                match &self.key {
+                    Some(key) if key.enctype() == hint.enctype => return Ok(key.clone()),
+                    Some(_) => {
+                        let what =
+                            "the KDC answers in another encryption type than that of the proof";
+                        return Err(code::fault(14, what));
+                    }
+                    None => {}
                 }
                 let usual = || own.client.realm().to_owned() + &own.client.components().concat();
                 let salt = hint.salt.clone();
@@ -201,7 +208,7 @@ impl Login {
                     Fault::new(Culprit::Limit, Reason::Authentication, what)
                         .remedy("use a keytab, or ask who runs the realm")
                 })?;
-                self.key = Some((hint.clone(), key.clone()));
+                self.key = Some(key.clone());
                 Ok(key)
             }
             Proof::Keys(keys) => {

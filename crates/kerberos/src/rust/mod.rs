@@ -31,6 +31,7 @@ use crate::ccache::Stored;
 use crate::credentials::Proof;
 use crate::provider::{self, Conversation, Delegation, Ticket, Turn, Validity};
 use crate::{Credentials, Principal};
+use crypto::Key;
 use messages::Stamp;
 use random::Random;
 
@@ -98,6 +99,10 @@ pub(crate) fn open(
     let mut login = None;
     // Later ones replace earlier ones: that is how files of tickets grow.
     for stored in kept {
+        // Files have tickets as well that a service got for somebody else, and with keys that are not taken here.
+        if stored.client != own.client || Key::new(stored.enctype, &stored.key).is_none() {
+            continue;
+        }
         let validity = stored.validity();
         let stored = Arc::new(stored);
         let [service, host] = stored.server.components() else {

@@ -3,6 +3,7 @@
 use sockless_core::{Culprit, Protocol, Reason};
 
 use super::*;
+use crate::ccache::tests::{counted, name as name_in_file};
 use crate::lookup::tests::answer as records;
 
 fn built(config: Config) -> Arc<Kerberos> {
@@ -199,7 +200,7 @@ fn what_is_too_large_for_a_datagram_is_asked_by_a_stream() {
 /// Nobody vouches for the hint: it must not make the key easy to guess.
 #[test]
 fn too_few_or_too_many_rounds_are_refused() {
-    for rounds in [1u32, 100, 4095, 0x7fff_ffff] {
+    for rounds in [1u32, 100, 4095, 100_001, 0x7fff_ffff] {
         let mut world = World::new(Enctype::Aes256Sha1);
         world.rounds = rounds;
         let fault = fetch(&built(alice_by(PASSWORD)), &mut world, "www", wall());
@@ -209,6 +210,73 @@ fn too_few_or_too_many_rounds_are_refused() {
             "{rounds}"
         );
     }
+}
+
+/// One derivation is all that hints can make us do.
+#[test]
+fn a_password_becomes_a_key_once() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    (world.password, world.late) = (true, true);
+    fetch(&built(alice_by(PASSWORD)), &mut world, "www", wall()).expect("by the first hint");
+    let kerberos = built(alice_by(PASSWORD));
+    let errand = kerberos.errand("HTTP", "www", wall()).expect("begun");
+    let mut other_type = |_: &Inquiry, answer: &mut Vec<u8>| {
+        if answer[0] == application(11) {
+            let reply = sequence(&[
+                field(0, &integer(5)),
+                field(1, &integer(11)),
+                field(2, &hints(Enctype::Aes128Sha1, "salt", 4096)),
+                field(6, &typed(0, 17, 2, &[0; 64])),
+            ]);
+            *answer = wrap(application(11), &reply).to_vec();
+        }
+    };
+    let fault = run(
+        &mut *errand.expect("one"),
+        &mut world,
+        wall(),
+        &mut other_type,
+    );
+    let fault = fault.expect_err("another type");
+    assert!(
+        fault.what.contains("(KDC_ERR_ETYPE_NOSUPP, 14)"),
+        "{}",
+        fault.what
+    );
+}
+
+/// Files have what a service got for others (S4U), and keys of types that are not taken.
+#[test]
+fn a_file_has_tickets_that_are_passed_over() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    let key = key_of(Enctype::Aes256Sha1);
+    let ticket = wrap(application(1), &sequence(&[]));
+    world.tickets.insert(ticket.to_vec(), key.clone());
+    let mut file = vec![5, 4, 0, 0];
+    name_in_file(&mut file, HOME, &["alice"]);
+    for (client, kind, bytes) in [
+        ("alice", 18u16, key.bytes()),
+        ("bob", 18, &[7; 32]),
+        ("alice", 23, &[7; 16]),
+        ("alice", 18, &[7; 16]),
+    ] {
+        name_in_file(&mut file, HOME, &[client]);
+        name_in_file(&mut file, HOME, &["krbtgt", HOME]);
+        file.extend_from_slice(&kind.to_be_bytes());
+        counted(&mut file, bytes);
+        let now = NOW as u32;
+        for time in [now, now, now + 36000, 0] {
+            file.extend_from_slice(&time.to_be_bytes());
+        }
+        file.extend_from_slice(&[0; 13]);
+        counted(&mut file, &ticket);
+        counted(&mut file, b"");
+    }
+    let credentials = Credentials::ccache(&file).expect("a file");
+    let config = Config::new(credentials, realms()).backend(Backend::Rust);
+    let kerberos = built(config.random([4; 32]));
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    assert_eq!(world.asked, [format!("HTTP/www@{HOME}")]);
 }
 
 /// Each byte of each answer: whatever comes of it, it is no panic and no other ticket.
