@@ -120,6 +120,9 @@ impl Config {
     /// Gives what nonces, keys and the like are drawn from: 32 bytes that nobody else knows, of the system's
     /// random generator, and others for each provider. [`Backend::Rust`] cannot do without; the same ones, with the same
     /// inputs, give the same messages. [`Backend::Gssapi`] draws its own.
+    ///
+    /// A process that forks has what is drawn twice: build providers after `fork`, with bytes that the child has asked
+    /// for itself, or do not use in the child what was built before.
     #[must_use]
     pub fn random(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(Zeroizing::new(seed));
