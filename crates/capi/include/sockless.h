@@ -614,7 +614,8 @@ enum sockless_kerberos_data
     // What is in a credential cache of type FILE, as `kinit` makes it: tickets that are there already.
     SOCKLESS_KERBEROS_DATA_CCACHE = 2,
     // 32 bytes of the system's random generator, which nobody else knows and no other settings are given.
-    // The backend in Rust draws keys and nonces from them, and cannot do without.
+    // The backend in Rust draws keys and nonces from them, and cannot do without. After fork(2) both
+    // processes would draw the same: build the settings after it.
     SOCKLESS_KERBEROS_DATA_RANDOM = 3,
 };
 #ifndef __cplusplus

@@ -40,7 +40,8 @@ pub enum KerberosData {
     /// What is in a credential cache of type FILE, as `kinit` makes it: tickets that are there already.
     Ccache = 2,
     /// 32 bytes of the system's random generator, which nobody else knows and no other settings are given.
-    /// The backend in Rust draws keys and nonces from them, and cannot do without.
+    /// The backend in Rust draws keys and nonces from them, and cannot do without. After fork(2) both
+    /// processes would draw the same: build the settings after it.
     Random = 3,
 }
 

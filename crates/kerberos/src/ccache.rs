@@ -144,17 +144,17 @@ fn principal(reader: &mut Reader<'_>) -> Result<Option<Principal>, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn counted(out: &mut Vec<u8>, bytes: &[u8]) {
+    pub(crate) fn counted(out: &mut Vec<u8>, bytes: &[u8]) {
         out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
         out.extend_from_slice(bytes);
     }
 
-    fn name(out: &mut Vec<u8>, realm: &str, components: &[&str]) {
+    pub(crate) fn name(out: &mut Vec<u8>, realm: &str, components: &[&str]) {
         out.extend_from_slice(&1u32.to_be_bytes());
         out.extend_from_slice(&(components.len() as u32).to_be_bytes());
         counted(out, realm.as_bytes());

@@ -17,6 +17,8 @@ pub(crate) struct Fetching {
     pub(crate) conversation: Box<dyn Conversation>,
     /// The search for those that the next question is for.
     pub(crate) lookup: Option<Lookup>,
+    /// The realm whose KDCs were asked last.
+    pub(crate) asked: Option<String>,
     pub(crate) name: Arc<str>,
     pub(crate) kind: Kind,
     /// Logins when it began.
@@ -38,7 +40,10 @@ impl Errand for Fetching {
     ) -> Result<Need, Fault> {
         let need = self.go_on(answer, wall);
         self.questions += 1;
-        need.map_err(|fault| lock(&self.state).fail(Arc::clone(&self.name), fault, wall))
+        need.map_err(|fault| {
+            self.forget();
+            lock(&self.state).fail(Arc::clone(&self.name), fault, wall)
+        })
     }
 }
 
@@ -48,11 +53,40 @@ impl Fetching {
         answer: Option<Result<&[u8], Fault>>,
         wall: SystemTime,
     ) -> Result<Need, Fault> {
-        let answer = answer.transpose()?.unwrap_or_default();
-        if let Some(lookup) = self.lookup.take() {
-            return self.looked_up(lookup, answer, wall);
+        let unanswered = match (answer.transpose(), self.lookup.take()) {
+            (Ok(answer), None) => {
+                let turn = self.conversation.step(answer.unwrap_or_default(), wall)?;
+                self.turn(turn, wall)
+            }
+            (Ok(answer), Some(lookup)) => self.looked_up(lookup, answer.unwrap_or_default(), wall),
+            (Err(fault), lookup) => {
+                self.lookup = lookup;
+                Err(fault)
+            }
+        };
+        unanswered.or_else(|fault| {
+            self.forget();
+            self.end_lookup();
+            let turn = self.conversation.unanswered(fault)?;
+            self.turn(turn, wall)
+        })
+    }
+
+    /// What name servers have told of those who were asked last has not helped.
+    fn forget(&mut self) {
+        if let Some(realm) = self.asked.take() {
+            lock(&self.state).found.forget(&realm);
         }
-        match self.conversation.step(answer, wall)? {
+    }
+
+    fn end_lookup(&mut self) {
+        if let Some(lookup) = self.lookup.take() {
+            lock(&self.state).ids.give_back(lookup.id);
+        }
+    }
+
+    fn turn(&mut self, turn: Turn, wall: SystemTime) -> Result<Need, Fault> {
+        match turn {
             Turn::Ask { .. } if self.questions >= QUESTIONS => {
                 let what = format!("the KDCs have led on {QUESTIONS} times without a ticket");
                 Err(Fault::new(Culprit::Limit, Reason::Authentication, what))
@@ -88,21 +122,25 @@ impl Fetching {
 
     /// Asks KDCs, or first where they are.
     fn ask(&mut self, waiting: Waiting, wall: SystemTime) -> Result<Need, Fault> {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         let known = match state.found.kdcs(&waiting.realm, wall) {
             Some(kdcs) => Ok(kdcs),
             None => state.realms.kdcs(&waiting.realm),
         };
         match (known, state.realms.name_servers()) {
-            (Ok(kdcs), _) => Ok(Need::Ask(Inquiry {
-                kdcs,
-                realm: waiting.realm.into(),
-                protocol: Protocol::Kerberos,
-                message: waiting.message,
-                stream: waiting.stream,
-            })),
+            (Ok(kdcs), _) => {
+                self.asked = Some(waiting.realm.clone());
+                Ok(Need::Ask(Inquiry {
+                    kdcs,
+                    realm: waiting.realm.into(),
+                    protocol: Protocol::Kerberos,
+                    message: waiting.message,
+                    stream: waiting.stream,
+                }))
+            }
             (Err(_), Some(name_servers)) => {
-                let lookup = self.lookup.insert(Lookup::new(waiting, wall));
+                let id = state.ids.draw(&waiting.realm, wall);
+                let lookup = self.lookup.insert(Lookup::new(waiting, id));
                 lookup.inquiry(name_servers).map(Need::Ask)
             }
             (Err(fault), None) => Err(fault),
@@ -116,16 +154,19 @@ impl Fetching {
         answer: &[u8],
         wall: SystemTime,
     ) -> Result<Need, Fault> {
+        lock(&self.state).ids.give_back(lookup.id);
         match lookup.heard(answer)? {
             Heard::Found(kdcs, lasts) => {
                 let realm = &lookup.waiting.realm;
                 lock(&self.state).found.learn(realm, kdcs, lasts, wall);
             }
             Heard::Again => {
-                let name_servers = lock(&self.state).realms.name_servers();
-                let inquiry = lookup.inquiry(name_servers.unwrap_or_default())?;
-                self.lookup = Some(lookup);
-                return Ok(Need::Ask(inquiry));
+                let mut state = lock(&self.state);
+                lookup.id = state.ids.draw(&lookup.waiting.realm, wall);
+                let name_servers = state.realms.name_servers();
+                let lookup = self.lookup.insert(lookup);
+                let inquiry = lookup.inquiry(name_servers.unwrap_or_default());
+                return inquiry.map(Need::Ask);
             }
         }
         self.ask(lookup.waiting, wall)
@@ -150,5 +191,11 @@ impl Fetching {
                 state.tickets.insert(key.clone(), ticket);
             }
         }
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.end_lookup();
     }
 }

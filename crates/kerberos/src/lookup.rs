@@ -4,10 +4,12 @@
 //!   _kerberos._udp.REALM --none--> _kerberos._tcp.REALM --none--> nobody is known
 //! ```
 //!
-//! Nobody vouches for what a name server says. It need not: a KDC that does not know the
-//! realm's keys can deny tickets and no more.
+//! Nobody vouches for what a name server says. A false KDC can give no ticket, but it can deny them, and it is told who
+//! the user is: after a login by password it can try passwords on the encrypted time, as whoever listens on the way
+//! can. KDCs that were named are not looked up. So that only who sees a question can answer it, its number is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +19,7 @@ use sockless_core::{Culprit, Fault, Inquiry, Kdc, Protocol, Reason};
 use zeroize::Zeroizing;
 
 use crate::kdc::Verdict;
+use crate::realms::is_host;
 
 /// What answers may have by datagram, in bytes (RFC 9715 section 3).
 const DATAGRAM: u16 = 1232;
@@ -29,7 +32,7 @@ const REALMS: usize = 64;
 
 /// How long they are, whatever the records say.
 const SHORTEST: Duration = Duration::from_secs(60);
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A question for KDCs, which waits until it is known where they are.
 pub(crate) struct Waiting {
@@ -43,7 +46,8 @@ pub(crate) struct Lookup {
     pub(crate) waiting: Waiting,
     /// KDCs that take datagrams as well, or, if there are none, those that take streams alone.
     streams: bool,
-    id: u16,
+    /// The next question's number.
+    pub(crate) id: u16,
 }
 
 /// What an answer comes to.
@@ -55,13 +59,11 @@ pub(crate) enum Heard {
 
 impl Lookup {
     /// Begins.
-    pub(crate) fn new(waiting: Waiting, wall: SystemTime) -> Self {
-        let since = wall.duration_since(SystemTime::UNIX_EPOCH);
+    pub(crate) fn new(waiting: Waiting, id: u16) -> Self {
         Self {
             waiting,
             streams: false,
-            // It tells answers from late ones to earlier questions; it is no secret.
-            id: since.unwrap_or_default().subsec_nanos() as u16,
+            id,
         }
     }
 
@@ -108,8 +110,8 @@ impl Lookup {
         let records = packet.answers.iter();
         let mut found: Vec<(&SRV<'_>, u32)> = records
             .filter_map(|record| match &record.rdata {
-                // A target that is the root says that there is none.
-                RData::SRV(srv) if !srv.target.get_labels().is_empty() && srv.port > 0 => {
+                // A target that is the root says that there is none; others may be no names of hosts.
+                RData::SRV(srv) if srv.port > 0 && is_host(&srv.target.to_string()) => {
                     Some((srv, record.ttl))
                 }
                 _ => None,
@@ -196,10 +198,52 @@ impl Found {
         }
         self.0.insert(realm.to_owned(), (wall + lasts, kdcs));
     }
+
+    /// They have not helped: the next time they are looked up anew.
+    pub(crate) fn forget(&mut self, realm: &str) {
+        self.0.remove(realm);
+    }
+}
+
+/// Numbers of questions to name servers: none for two at once, and, where there is a secret, none that others foresee.
+pub(crate) struct Ids {
+    secret: Option<Zeroizing<[u8; 32]>>,
+    drawn: u64,
+    out: BTreeSet<u16>,
+}
+
+impl Ids {
+    pub(crate) fn new(secret: Option<Zeroizing<[u8; 32]>>) -> Self {
+        Self {
+            secret,
+            drawn: 0,
+            out: BTreeSet::new(),
+        }
+    }
+
+    /// One that no question has which waits for its answer.
+    pub(crate) fn draw(&mut self, realm: &str, wall: SystemTime) -> u16 {
+        self.drawn += 1;
+        let since = wall.duration_since(SystemTime::UNIX_EPOCH);
+        let nanos = since.unwrap_or_default().as_nanos();
+        // Its keys are fixed: the same inputs give the same.
+        let mut hasher = DefaultHasher::new();
+        (self.secret.as_deref(), self.drawn, realm, nanos).hash(&mut hasher);
+        let first = hasher.finish() as u16;
+        let mut all = (0..=u16::MAX).map(|n| first.wrapping_add(n));
+        let id = all.find(|id| !self.out.contains(id)).unwrap_or(first);
+        self.out.insert(id);
+        id
+    }
+
+    /// Its question waits no longer.
+    pub(crate) fn give_back(&mut self, id: u16) {
+        self.out.remove(&id);
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use simple_dns::ResourceRecord;
 
@@ -211,7 +255,7 @@ mod tests {
             message: Zeroizing::default(),
             stream: false,
         };
-        Lookup::new(waiting, SystemTime::UNIX_EPOCH + Duration::from_nanos(7))
+        Lookup::new(waiting, 7)
     }
 
     fn question(lookup: &Lookup) -> Vec<u8> {
@@ -221,7 +265,7 @@ mod tests {
     }
 
     /// The answer with these records: priority, weight, port, target.
-    fn answer(question: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
+    pub(crate) fn answer(question: &[u8], records: &[(u16, u16, u16, &str)]) -> Vec<u8> {
         let asked = Packet::parse(question).expect("a question");
         let mut packet = Packet::new_reply(asked.id());
         packet.questions.clone_from(&asked.questions);
@@ -262,6 +306,51 @@ mod tests {
         ];
         assert_eq!(shown, wanted);
         assert_eq!(lasts, Duration::from_secs(300));
+    }
+
+    /// They get into notes and errors, and to whoever resolves names.
+    #[test]
+    fn targets_that_are_no_hosts_are_passed_over() {
+        let mut lookup = lookup("EXAMPLE.COM");
+        let question = question(&lookup);
+        for odd in [
+            "a\u{1b}[2J.example.com",
+            "a\nb",
+            "a b.c",
+            "a/b",
+            "caf\u{e9}.example",
+        ] {
+            let found = lookup.heard(&answer(&question, &[(0, 0, 88, odd), (1, 0, 88, "b.c")]));
+            let Ok(Heard::Found(kdcs, _)) = found else {
+                panic!("nothing is found");
+            };
+            assert_eq!(kdcs.len(), 1, "{kdcs:?}");
+        }
+        let alone = lookup.heard(&answer(&question, &[(0, 0, 88, "a\u{7}b")]));
+        assert!(matches!(alone, Ok(Heard::Again)));
+    }
+
+    #[test]
+    fn questions_at_once_have_numbers_of_their_own() {
+        let drawn = |secret: Option<u8>| {
+            let mut ids = Ids::new(secret.map(|byte| Zeroizing::new([byte; 32])));
+            let mut all = (0..2000).map(|_| ids.draw("R", SystemTime::UNIX_EPOCH));
+            let numbers: Vec<u16> = all.by_ref().collect();
+            numbers
+        };
+        let numbers = drawn(Some(1));
+        let distinct: BTreeSet<u16> = numbers.iter().copied().collect();
+        assert_eq!(distinct.len(), numbers.len());
+        assert_eq!(numbers, drawn(Some(1)));
+        assert_ne!(numbers, drawn(Some(2)));
+        assert_ne!(numbers, drawn(None));
+        // A number that is free again is drawn again.
+        let mut ids = Ids::new(None);
+        for _ in 0..100_000 {
+            let id = ids.draw("R", SystemTime::UNIX_EPOCH);
+            ids.give_back(id);
+        }
+        assert!(ids.out.is_empty());
     }
 
     #[test]
@@ -325,6 +414,8 @@ mod tests {
         found.learn("R", Arc::new([]), SHORTEST, now);
         assert!(found.kdcs("R", now + SHORTEST / 2).is_some());
         assert!(found.kdcs("R", now + SHORTEST).is_none() && found.kdcs("S", now).is_none());
+        found.forget("R");
+        assert!(found.kdcs("R", now).is_none());
     }
 
     proptest! {

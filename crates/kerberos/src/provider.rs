@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::ccache::Stored;
 use crate::fetching::{Fetching, Kind};
-use crate::lookup::Found;
+use crate::lookup::{Found, Ids};
 use crate::{Credentials, Principal, Realms};
 
 /// A ticket that ends sooner than this is fetched anew: it has to be good when the peer looks
@@ -63,7 +63,8 @@ pub enum Delegation {
     /// Never.
     #[default]
     None,
-    /// If the realm says that the service may be trusted with them (`OK-AS-DELEGATE`).
+    /// If the realm says that the service may be trusted with them (`OK-AS-DELEGATE`); for one in another realm,
+    /// each realm on the way there as well.
     Policy,
     /// Always.
     Always,
@@ -119,6 +120,9 @@ impl Config {
     /// Gives what nonces, keys and the like are drawn from: 32 bytes that nobody else knows, of the system's
     /// random generator, and others for each provider. [`Backend::Rust`] cannot do without; the same ones, with the same
     /// inputs, give the same messages. [`Backend::Gssapi`] draws its own.
+    ///
+    /// A process that forks has what is drawn twice: build providers after `fork`, with bytes that the child has asked
+    /// for itself, or do not use in the child what was built before.
     #[must_use]
     pub fn random(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(Zeroizing::new(seed));
@@ -141,6 +145,7 @@ impl Config {
                 .remedy("build with the feature kerberos-gssapi or kerberos-rust"));
         };
         let client = self.credentials.client().clone();
+        let ids = Ids::new(self.seed.as_ref().map(apart));
         let mut tickets = BTreeMap::new();
         let (library, login) = open(
             backend,
@@ -157,6 +162,7 @@ impl Config {
             logins: 0,
             tickets,
             found: Found::default(),
+            ids,
             failures: BTreeMap::new(),
         };
         Ok(Arc::new_cyclic(|itself: &std::sync::Weak<Kerberos>| {
@@ -198,6 +204,15 @@ fn open(
             Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what))
         }
     }
+}
+
+/// A secret from the seed, for another purpose than the messages.
+fn apart(seed: &Zeroizing<[u8; 32]>) -> Zeroizing<[u8; 32]> {
+    #[cfg(feature = "rust")]
+    return crate::rust::apart(seed);
+    // Nothing else is drawn from it.
+    #[cfg(not(feature = "rust"))]
+    return seed.clone();
 }
 
 /// A service's ticket.
@@ -264,6 +279,11 @@ pub(crate) trait Library: Send {
 pub(crate) trait Conversation: Send {
     /// Takes an answer (empty at first) and says what comes next.
     fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault>;
+
+    /// Nobody answers what it has asked: most can only fail with that.
+    fn unanswered(&mut self, fault: Fault) -> Result<Turn, Fault> {
+        Err(fault)
+    }
 }
 
 /// What comes next in a conversation.
@@ -312,6 +332,8 @@ pub(crate) struct State {
     pub(crate) tickets: BTreeMap<String, Ticket>,
     /// KDCs that name servers have told.
     pub(crate) found: Found,
+    /// Numbers of questions to name servers.
+    pub(crate) ids: Ids,
     /// What went wrong last, by errand.
     pub(crate) failures: BTreeMap<Arc<str>, (SystemTime, Failure)>,
 }
@@ -400,6 +422,7 @@ impl SecurityProvider for Kerberos {
                 state: Arc::clone(&self.state),
                 conversation,
                 lookup: None,
+                asked: None,
                 name,
                 kind,
                 logins: state.logins,

@@ -152,7 +152,8 @@ impl Realms {
 
     /// Adds a name server, `address` or `address:port`, that is asked for the KDCs of realms that
     /// have none here: by datagrams, streams where they will not do, and the proxies to KDCs. At
-    /// most four are; not at all if the text says `dns_lookup_kdc = false`.
+    /// most four are; not at all if the text says `dns_lookup_kdc = false`. What they say nobody vouches for: a false
+    /// KDC can deny tickets, and try passwords on the encrypted time of a login.
     ///
     /// # Errors
     /// It is none.
@@ -261,8 +262,7 @@ fn kdc(text: &str, usual: u16) -> Option<Kdc> {
             .map_or((text, None), |(a, p)| (a, Some(p))),
     };
     let port = port.map_or(Some(usual), |port| port.parse().ok())?;
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\".contains(c);
-    if host.is_empty() || host.len() > 255 || port == 0 || host.contains(odd) {
+    if port == 0 || !is_place(host) {
         return None;
     }
     let host = host.into();
@@ -270,6 +270,17 @@ fn kdc(text: &str, usual: u16) -> Option<Kdc> {
         true => Kdc::Stream { host, port },
         false => Kdc::Any { host, port },
     })
+}
+
+/// Whether it may be a host's name or address, as people write them.
+fn is_place(host: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\".contains(c);
+    !host.is_empty() && host.len() <= 255 && !host.contains(odd)
+}
+
+/// The same as DNS has them.
+pub(crate) fn is_host(host: &str) -> bool {
+    host.is_ascii() && is_place(host)
 }
 
 fn bad(line: usize, why: &str) -> Fault {

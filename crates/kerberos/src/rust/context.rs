@@ -69,7 +69,7 @@ impl Context {
     pub(super) fn ask(&mut self, cx: &Cx<'_>) -> Result<Vec<u8>, Fault> {
         let mut own = lock(&self.own);
         let own = &mut *own;
-        let now = own.now(cx.wall);
+        let now = own.now(cx.wall, None);
         let subkey = Key::drawn(self.key.enctype(), &mut own.random);
         let number = own.random.number();
         let handed = own.forwarded.as_ref();

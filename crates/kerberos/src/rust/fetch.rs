@@ -11,15 +11,18 @@ use super::crypto::{Enctype, Key};
 use super::login::{SKEW, TOO_BIG, about, granting, granting_of};
 use super::messages::{
     Answer, Authenticator, Body, CANONICALIZE, FORWARDABLE, FORWARDED, Grant, OK_AS_DELEGATE,
-    Refusal, session_key, ticket_proof, ticket_request, usage,
+    Refusal, Stamp, session_key, ticket_proof, ticket_request, usage,
 };
-use super::{Guess, Own, Shared, done, lock};
+use super::{Own, Shared, ahead, done, lock};
 use crate::Principal;
 use crate::ccache::Stored;
 use crate::provider::{Conversation, Delegation, Turn};
 
 /// Realms on the way.
 const HOPS: usize = 10;
+
+/// What clocks may differ by for KDCs, in microseconds (RFC 4120 section 1.6).
+const TOLERANCE: u64 = 300_000_000;
 
 pub(super) struct Fetch {
     own: Shared,
@@ -31,9 +34,12 @@ pub(super) struct Fetch {
     asked: Option<Asked>,
     /// Realms that were asked, the first one first.
     visited: Vec<String>,
+    /// Each KDC on the way has said that the next one may be trusted with tickets to hand on.
+    trusted: bool,
     /// The service's ticket, while the one to hand on is fetched.
     got: Option<Arc<Stored>>,
-    guess: Option<Guess>,
+    /// What the clock of the KDC that is asked now is ahead by, as its refusal says.
+    supposed: Option<i64>,
 }
 
 /// One question.
@@ -57,8 +63,9 @@ impl Fetch {
             logins,
             asked: None,
             visited: Vec::new(),
+            trusted: true,
             got: None,
-            guess: None,
+            supposed: None,
         }
     }
 }
@@ -67,18 +74,36 @@ impl Conversation for Fetch {
     fn step(&mut self, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault> {
         let own = Arc::clone(&self.own);
         let mut own = lock(&own);
-        let Some(asked) = self.asked.take() else {
-            return self.begin(&mut own, wall);
-        };
-        let read = Answer::read(answer);
-        match read.map_err(|fault| about(fault, &format!("the ticket {}", asked.server)))? {
-            Answer::Refused(refusal) => self.refused(&mut own, asked, &refusal, wall),
-            Answer::Granted(grant) => self.granted(&mut own, &asked, &grant, wall),
-        }
+        let turn = self.answered(&mut own, answer, wall);
+        turn.or_else(|fault| self.without(&own, fault))
+    }
+
+    fn unanswered(&mut self, fault: Fault) -> Result<Turn, Fault> {
+        let own = Arc::clone(&self.own);
+        self.without(&lock(&own), fault)
     }
 }
 
 impl Fetch {
+    fn answered(&mut self, own: &mut Own, answer: &[u8], wall: SystemTime) -> Result<Turn, Fault> {
+        let Some(asked) = self.asked.take() else {
+            return self.begin(own, wall);
+        };
+        let read = Answer::read(answer);
+        match read.map_err(|fault| about(fault, &format!("the ticket {}", asked.server)))? {
+            Answer::Refused(refusal) => self.refused(own, asked, &refusal, wall),
+            Answer::Granted(grant) => self.granted(own, &asked, &grant, wall),
+        }
+    }
+
+    /// One to hand on cannot be had: the service's is good by itself, unless both are wanted.
+    fn without(&mut self, own: &Own, fault: Fault) -> Result<Turn, Fault> {
+        match (own.delegation, self.got.take()) {
+            (Delegation::Policy, Some(got)) => Ok(done(got)),
+            _ => Err(fault),
+        }
+    }
+
     fn begin(&mut self, own: &mut Own, wall: SystemTime) -> Result<Turn, Fault> {
         let home = own.client.realm().to_owned();
         let wanted = self.service.realm().to_owned();
@@ -91,6 +116,7 @@ impl Fetch {
             return Err(crate::code::fault(32, &what));
         };
         self.visited.push(realm.clone());
+        self.trusted = ticket.server.grants_tickets_of(&home) || is_trusted(&ticket);
         self.ask_in(own, &realm, ticket, wall)
     }
 
@@ -152,7 +178,7 @@ impl Fetch {
         let authenticator = Authenticator {
             client: &own.client.clone(),
             checksum: (key.enctype().checksum().into(), &checksum),
-            now: own.now(wall),
+            now: own.now(wall, self.supposed),
             subkey: &asked.subkey,
             number: None,
         };
@@ -182,7 +208,7 @@ impl Fetch {
         match (refusal.code, refusal.time) {
             (SKEW, Some(time)) if !asked.corrected => {
                 asked.corrected = true;
-                own.suppose(time, wall, &mut self.guess);
+                self.supposed = Some(ahead(time, wall));
                 self.send(own, asked, wall)
             }
             (TOO_BIG, _) if !asked.streamed => {
@@ -211,8 +237,12 @@ impl Fetch {
             .open(&asked.subkey, &own.client, None, asked.nonce)
             .map_err(|fault| about(fault, &doing))?;
         let stored = Arc::new(stored);
-        // The KDC has taken a time that was told by it.
-        self.guess = None;
+        // The KDC has taken the time that it had told: it holds for that realm, and for more if that is ours.
+        if let Some(supposed) = self.supposed.take()
+            && asked.by.server.grants_tickets_of(own.client.realm())
+        {
+            own.correct(settled(supposed, &stored, wall), wall);
+        }
         if asked.forwarded {
             return self.handed(own, asked, stored);
         }
@@ -267,6 +297,8 @@ impl Fetch {
         // Back at home the ticket of there is good for more.
         let home = own.granting.get(own.client.realm()).cloned();
         let home = home.filter(|_| to == own.client.realm());
+        // What our own KDC says of its own services counts, whoever has led back to it.
+        self.trusted = home.is_some() || (self.trusted && is_trusted(&stored));
         self.ask_in(own, to, home.unwrap_or(stored), wall)
     }
 
@@ -274,9 +306,13 @@ impl Fetch {
     fn serve(
         &mut self,
         own: &mut Own,
-        stored: Arc<Stored>,
+        mut stored: Arc<Stored>,
         wall: SystemTime,
     ) -> Result<Turn, Fault> {
+        if !self.trusted {
+            // The flag is that of the service's own realm, which trusts itself.
+            Arc::make_mut(&mut stored).flags &= !OK_AS_DELEGATE;
+        }
         let home = own.granting.get(own.client.realm()).cloned();
         let hands_on = delegates(own.delegation, &stored);
         let has = own
@@ -317,17 +353,30 @@ impl Fetch {
     }
 }
 
-impl Drop for Fetch {
-    fn drop(&mut self) {
-        lock(&self.own).undo(self.guess.take());
+/// A clock's difference that was supposed and taken: KDCs take what is minutes off. The ticket says when it begins,
+/// and its key vouches for that.
+fn settled(supposed: i64, ticket: &Stored, wall: SystemTime) -> i64 {
+    let [issued, begins, ..] = ticket.times;
+    let seconds = begins.into();
+    let proven = ahead(Stamp { seconds, micros: 0 }, wall);
+    // One that begins when the user had logged in may leave out when that is.
+    match begins > issued && proven.abs_diff(supposed) <= TOLERANCE {
+        true => proven,
+        false => supposed,
     }
+}
+
+/// Whether the KDC that has given a ticket says that whoever it is for may be trusted with the user's (RFC 4120
+/// section 2.8). In one for another realm's KDC it is what the flags are worth that come from there.
+fn is_trusted(ticket: &Stored) -> bool {
+    ticket.flags & OK_AS_DELEGATE != 0
 }
 
 /// Whether a service gets a ticket to use for us.
 pub(super) fn delegates(delegation: Delegation, ticket: &Stored) -> bool {
     match delegation {
         Delegation::None => false,
-        Delegation::Policy => ticket.flags & OK_AS_DELEGATE != 0,
+        Delegation::Policy => is_trusted(ticket),
         Delegation::Always => true,
     }
 }

@@ -15,7 +15,7 @@ use super::crypto::{Enctype, Key};
 use super::messages::{
     Answer, Body, FORWARDABLE, Grant, Hint, RENEWABLE_OK, Refusal, Stamp, login_request, timestamp,
 };
-use super::{Guess, Own, Shared, done, lock};
+use super::{Own, Shared, ahead, done, lock};
 use crate::credentials::Proof;
 use crate::provider::{Conversation, Delegation, Turn};
 use crate::{Principal, code};
@@ -33,11 +33,12 @@ pub(super) struct Login {
     message: Der,
     /// How the KDC has a password become a key.
     hint: Option<Hint>,
-    /// The key that was made so.
-    key: Option<(Hint, Key)>,
+    /// The key that was made so: the only one, for it takes its time.
+    key: Option<Key>,
     proven: bool,
     corrected: bool,
-    guess: Option<Guess>,
+    /// What the KDC's clock is ahead by, as a refusal says.
+    supposed: Option<i64>,
     streamed: bool,
 }
 
@@ -52,7 +53,7 @@ impl Login {
             key: None,
             proven: false,
             corrected: false,
-            guess: None,
+            supposed: None,
             streamed: false,
         }
     }
@@ -121,9 +122,7 @@ impl Login {
             }
             SKEW if self.proven && !self.corrected && refusal.time.is_some() => {
                 self.corrected = true;
-                if let Some(time) = refusal.time {
-                    own.suppose(time, wall, &mut self.guess);
-                }
+                self.supposed = refusal.time.map(|time| ahead(time, wall));
                 self.prove(own, wall)?;
             }
             TOO_BIG if !self.streamed => self.streamed = true,
@@ -135,7 +134,7 @@ impl Login {
     fn prove(&mut self, own: &mut Own, wall: SystemTime) -> Result<(), Fault> {
         let hint = self.hint.clone().unwrap_or_else(|| choose(own, Vec::new()));
         let key = self.key(own, &hint, None)?;
-        let now = own.now(wall);
+        let now = own.now(wall, self.supposed);
         let proof = timestamp(&key, now, &mut own.random);
         self.message = login_request(&self.body, Some(&proof));
         self.proven = true;
@@ -175,8 +174,7 @@ impl Login {
             seconds: stored.times[0].into(),
             micros: 0,
         };
-        self.guess = None;
-        own.correct(issued, wall);
+        own.correct(ahead(issued, wall), wall);
         own.granting.clear();
         own.forwarded = None;
         own.logins += 1;
@@ -185,12 +183,19 @@ impl Login {
         Ok(done(stored))
     }
 
-    /// The user's key of a type; a password's is made once.
+    /// The user's key of a type. A password's is made once: hints are anybody's, and one of an answer is no better than
+    /// the one by which the KDC has taken a proof.
     fn key(&mut self, own: &Own, hint: &Hint, version: Option<u32>) -> Result<Key, Fault> {
         match &own.proof {
             Proof::Password(password) => {
-                if let Some((_, key)) = self.key.as_ref().filter(|(had, _)| had == hint) {
-                    return Ok(key.clone());
+                match &self.key {
+                    Some(key) if key.enctype() == hint.enctype => return Ok(key.clone()),
+                    Some(_) => {
+                        let what =
+                            "the KDC answers in another encryption type than that of the proof";
+                        return Err(code::fault(14, what));
+                    }
+                    None => {}
                 }
                 let usual = || own.client.realm().to_owned() + &own.client.components().concat();
                 let salt = hint.salt.clone();
@@ -203,7 +208,7 @@ impl Login {
                     Fault::new(Culprit::Limit, Reason::Authentication, what)
                         .remedy("use a keytab, or ask who runs the realm")
                 })?;
-                self.key = Some((hint.clone(), key.clone()));
+                self.key = Some(key.clone());
                 Ok(key)
             }
             Proof::Keys(keys) => {
@@ -223,12 +228,6 @@ impl Login {
                 Err(Fault::new(Culprit::Misuse, Reason::Misuse, what))
             }
         }
-    }
-}
-
-impl Drop for Login {
-    fn drop(&mut self) {
-        lock(&self.own).undo(self.guess.take());
     }
 }
 

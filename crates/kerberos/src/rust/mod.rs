@@ -31,6 +31,7 @@ use crate::ccache::Stored;
 use crate::credentials::Proof;
 use crate::provider::{self, Conversation, Delegation, Ticket, Turn, Validity};
 use crate::{Credentials, Principal};
+use crypto::Key;
 use messages::Stamp;
 use random::Random;
 
@@ -49,19 +50,15 @@ struct Own {
     /// The one to hand on.
     forwarded: Option<Arc<Stored>>,
     delegation: Delegation,
-    /// What the KDC's clock is ahead of ours, in microseconds.
+    /// What our own realm's clock is ahead of the one given, in microseconds, as its KDC has proven.
     ahead: i64,
     /// The last time that was told: none is told twice, for services take the second for a replay.
     told: u64,
+    /// The same of times that conversations only suppose.
+    supposed: u64,
     /// Logins so far.
     logins: u64,
     random: Random,
-}
-
-/// A correction of the clock that may be wrong.
-struct Guess {
-    before: i64,
-    after: i64,
 }
 
 /// They, shared with the conversations about them.
@@ -95,12 +92,17 @@ pub(crate) fn open(
         delegation,
         ahead: 0,
         told: 0,
+        supposed: 0,
         logins: 0,
         random: Random::new(seed),
     };
     let mut login = None;
     // Later ones replace earlier ones: that is how files of tickets grow.
     for stored in kept {
+        // Files have tickets as well that a service got for somebody else, and with keys that are not taken here.
+        if stored.client != own.client || Key::new(stored.enctype, &stored.key).is_none() {
+            continue;
+        }
         let validity = stored.validity();
         let stored = Arc::new(stored);
         let [service, host] = stored.server.components() else {
@@ -122,6 +124,11 @@ pub(crate) fn open(
         }
     }
     Ok((Box::new(Library(Arc::new(Mutex::new(own)))), login))
+}
+
+/// What is drawn for something else than messages, and tells nothing about what is drawn for them.
+pub(crate) fn apart(seed: &Zeroizing<[u8; 32]>) -> Zeroizing<[u8; 32]> {
+    Random::new(seed.clone()).apart()
 }
 
 impl provider::Library for Library {
@@ -155,44 +162,32 @@ impl provider::Library for Library {
 }
 
 impl Own {
-    /// The time, as KDCs have it, and never the same twice.
-    fn now(&mut self, wall: SystemTime) -> Stamp {
-        let now = micros(wall).saturating_add_signed(self.ahead);
+    /// The time, and never the same twice: as our realm has it, or as a conversation supposes, which knows it from
+    /// a refusal that nobody vouches for.
+    fn now(&mut self, wall: SystemTime, supposed: Option<i64>) -> Stamp {
+        let now = micros(wall).saturating_add_signed(supposed.unwrap_or(self.ahead));
+        let told = match supposed {
+            Some(_) => &mut self.supposed,
+            None => &mut self.told,
+        };
         // A clock that was wrong is not held on to.
-        if self.told > now.saturating_add(NEAR) {
-            self.told = 0;
+        if *told > now.saturating_add(NEAR) {
+            *told = 0;
         }
-        self.told = now.max(self.told.saturating_add(1));
+        *told = now.max(told.saturating_add(1));
         Stamp {
-            seconds: self.told / 1_000_000,
-            micros: (self.told % 1_000_000) as u32,
+            seconds: *told / 1_000_000,
+            micros: (*told % 1_000_000) as u32,
         }
     }
 
-    /// Learns what time it is for a KDC.
-    fn correct(&mut self, time: Stamp, wall: SystemTime) {
-        let seconds = time.seconds.saturating_mul(1_000_000);
-        let time = seconds.saturating_add(time.micros.into());
-        self.ahead = time
-            .cast_signed()
-            .saturating_sub(micros(wall).cast_signed());
-    }
-
-    /// The same from a refusal, which nobody vouches for: `guess` undoes it, unless what is made
-    /// with it is taken.
-    fn suppose(&mut self, time: Stamp, wall: SystemTime, guess: &mut Option<Guess>) {
-        let before = guess.as_ref().map_or(self.ahead, |guess| guess.before);
-        self.correct(time, wall);
-        *guess = Some(Guess {
-            before,
-            after: self.ahead,
-        });
-    }
-
-    fn undo(&mut self, guess: Option<Guess>) {
-        match guess {
-            Some(guess) if guess.after == self.ahead => self.ahead = guess.before,
-            _ => {}
+    /// Learns our realm's time, which its KDC has proven.
+    fn correct(&mut self, ahead: i64, wall: SystemTime) {
+        self.ahead = ahead;
+        // What was supposed may have been the same.
+        let now = micros(wall).saturating_add_signed(ahead);
+        if self.supposed <= now.saturating_add(NEAR) {
+            self.told = self.told.max(self.supposed);
         }
     }
 
@@ -214,6 +209,15 @@ impl Own {
         }
         self.granting.insert(realm.to_owned(), Arc::clone(ticket));
     }
+}
+
+/// What a time is ahead of the one given by, in microseconds.
+fn ahead(time: Stamp, wall: SystemTime) -> i64 {
+    let seconds = time.seconds.saturating_mul(1_000_000);
+    let time = seconds.saturating_add(time.micros.into());
+    // Not beyond what a signed number can be: the sum has to fit.
+    let time = time.min(i64::MAX as u64).cast_signed();
+    time.saturating_sub(micros(wall).cast_signed())
 }
 
 fn micros(wall: SystemTime) -> u64 {

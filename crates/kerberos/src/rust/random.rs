@@ -30,6 +30,11 @@ impl Random {
         Self { key }
     }
 
+    /// The same from the seed alone, for another purpose: nothing that is drawn depends on it, or tells it.
+    pub(super) fn apart(&self) -> Zeroizing<[u8; 32]> {
+        self.block(&[2])
+    }
+
     pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut out = [0; N];
         self.fill(&mut out);
@@ -76,6 +81,7 @@ mod tests {
         assert_ne!(drawn[..32], drawn[32..64]);
         let mut fork = one.fork();
         assert_ne!(fork.array::<32>(), one.array::<32>());
+        assert_ne!(*one.apart(), one.array::<32>());
         assert!((0..100).all(|_| one.number() < 1 << 30));
         assert_eq!(format!("{one:?}"), "Random");
     }

@@ -214,6 +214,44 @@ fn a_ticket_is_handed_on_as_it_was_fetched() {
     assert_eq!(info.key(0), Some((key.enctype().number(), key.bytes())));
 }
 
+/// A realm says what it likes of its services: what ours says of that realm counts.
+#[test]
+fn a_realm_that_is_not_trusted_gets_no_ticket_to_use_for_us() {
+    for (plain, handed_on) in [
+        (vec![], true),
+        (vec!["OTHER.TEST"], false),
+        (vec!["THIRD.TEST"], false),
+        (vec!["far.third.test"], false),
+    ] {
+        let mut world = World::new(Enctype::Aes256Sha1);
+        world.flags = 0x0004_0000;
+        world.plain.clone_from(&plain);
+        let lead =
+            |from: &str, host: &str, to: &str| ((from.to_owned(), host.to_owned()), to.to_owned());
+        // By referral, and by a ticket that is kept.
+        world.leads = [
+            lead(HOME, "far.third.test", "OTHER.TEST"),
+            lead("OTHER.TEST", "far.third.test", "THIRD.TEST"),
+        ]
+        .into();
+        let known = realms().domain(".other.test", "OTHER.TEST");
+        let config = alice_in(known).delegation(Delegation::Policy);
+        let kerberos = config.build().expect("a provider");
+        let mut is_handed = |host: &str| {
+            fetch(&kerberos, &mut world, host, wall()).expect("a ticket");
+            let mut context = kerberos.context("HTTP", host).expect("a context");
+            accept(&world, &first(&mut *context)).said[20] & 1 != 0
+        };
+        // So there is one to hand on.
+        assert!(is_handed("www"));
+        assert_eq!(is_handed("far.third.test"), handed_on, "{plain:?}");
+        for host in ["a.other.test", "b.other.test"] {
+            assert_eq!(is_handed(host), plain != ["OTHER.TEST"], "{host} {plain:?}");
+        }
+        assert!(is_handed("mail"));
+    }
+}
+
 #[test]
 fn a_proof_that_was_changed_or_is_for_another_is_none() {
     let (world, kerberos) = ready();

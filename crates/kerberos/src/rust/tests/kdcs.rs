@@ -1,8 +1,10 @@
 //! Logins and tickets: what KDCs may answer, rightly or wrongly.
 
-use sockless_core::{Culprit, Reason};
+use sockless_core::{Culprit, Protocol, Reason};
 
 use super::*;
+use crate::ccache::tests::{counted, name as name_in_file};
+use crate::lookup::tests::answer as records;
 
 fn built(config: Config) -> Arc<Kerberos> {
     config.build().expect("a provider")
@@ -100,6 +102,54 @@ fn a_clock_that_is_wrong_is_corrected_by_the_kdcs() {
     assert_eq!(world.asked.len(), 3, "{:?}", world.asked);
 }
 
+/// Its own realm's clock is the user's, as soon as it is proven, and no other realm's.
+#[test]
+fn another_realms_clock_is_for_its_own_kdc_alone() {
+    let day = 86400;
+    let mut world = World::new(Enctype::Aes256Sha1);
+    world.ahead = day;
+    world.leads = [((HOME.to_owned(), "far".to_owned()), "OTHER.TEST".to_owned())].into();
+    let kerberos = built(alice());
+    fetch(&kerberos, &mut world, "far", wall()).expect("a ticket");
+    // Twice at the other realm, for its clock.
+    assert_eq!(world.asked.len(), 5, "{:?}", world.asked);
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 6, "{:?}", world.asked);
+    // Ours has a new time after all: a ticket has proven it, and so it is asked once the next time.
+    world.now += day;
+    fetch(&kerberos, &mut world, "one", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 8, "{:?}", world.asked);
+    fetch(&kerberos, &mut world, "two", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), 9, "{:?}", world.asked);
+}
+
+/// A refusal that tells a time is anybody's: what else goes on meanwhile has the time that it had.
+#[test]
+fn a_time_that_is_only_supposed_is_nobody_elses() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    let kerberos = built(alice());
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    let skewed = |ahead: u64| refusal(37, NOW + ahead, &[]).to_vec();
+    let begun = |host: &str, ahead: u64| {
+        let mut errand = kerberos
+            .errand("HTTP", host, wall())
+            .expect("begun")
+            .expect("one");
+        errand.step(None, wall()).expect("a question");
+        let refused = skewed(ahead);
+        errand
+            .step(Some(Ok(&refused)), wall())
+            .expect("it asks again");
+        errand
+    };
+    let both = [begun("one", 9000), begun("two", 18000)];
+    let asked = world.asked.len();
+    fetch(&kerberos, &mut world, "three", wall()).expect("a ticket");
+    drop(both);
+    fetch(&kerberos, &mut world, "four", wall()).expect("a ticket");
+    assert_eq!(world.asked.len(), asked + 2, "{:?}", world.asked);
+}
+
 #[test]
 fn each_refusal_has_its_name_and_no_secret() {
     for (code, name) in [
@@ -150,7 +200,7 @@ fn what_is_too_large_for_a_datagram_is_asked_by_a_stream() {
 /// Nobody vouches for the hint: it must not make the key easy to guess.
 #[test]
 fn too_few_or_too_many_rounds_are_refused() {
-    for rounds in [1u32, 100, 4095, 0x7fff_ffff] {
+    for rounds in [1u32, 100, 4095, 100_001, 0x7fff_ffff] {
         let mut world = World::new(Enctype::Aes256Sha1);
         world.rounds = rounds;
         let fault = fetch(&built(alice_by(PASSWORD)), &mut world, "www", wall());
@@ -160,6 +210,73 @@ fn too_few_or_too_many_rounds_are_refused() {
             "{rounds}"
         );
     }
+}
+
+/// One derivation is all that hints can make us do.
+#[test]
+fn a_password_becomes_a_key_once() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    (world.password, world.late) = (true, true);
+    fetch(&built(alice_by(PASSWORD)), &mut world, "www", wall()).expect("by the first hint");
+    let kerberos = built(alice_by(PASSWORD));
+    let errand = kerberos.errand("HTTP", "www", wall()).expect("begun");
+    let mut other_type = |_: &Inquiry, answer: &mut Vec<u8>| {
+        if answer[0] == application(11) {
+            let reply = sequence(&[
+                field(0, &integer(5)),
+                field(1, &integer(11)),
+                field(2, &hints(Enctype::Aes128Sha1, "salt", 4096)),
+                field(6, &typed(0, 17, 2, &[0; 64])),
+            ]);
+            *answer = wrap(application(11), &reply).to_vec();
+        }
+    };
+    let fault = run(
+        &mut *errand.expect("one"),
+        &mut world,
+        wall(),
+        &mut other_type,
+    );
+    let fault = fault.expect_err("another type");
+    assert!(
+        fault.what.contains("(KDC_ERR_ETYPE_NOSUPP, 14)"),
+        "{}",
+        fault.what
+    );
+}
+
+/// Files have what a service got for others (S4U), and keys of types that are not taken.
+#[test]
+fn a_file_has_tickets_that_are_passed_over() {
+    let mut world = World::new(Enctype::Aes256Sha1);
+    let key = key_of(Enctype::Aes256Sha1);
+    let ticket = wrap(application(1), &sequence(&[]));
+    world.tickets.insert(ticket.to_vec(), key.clone());
+    let mut file = vec![5, 4, 0, 0];
+    name_in_file(&mut file, HOME, &["alice"]);
+    for (client, kind, bytes) in [
+        ("alice", 18u16, key.bytes()),
+        ("bob", 18, &[7; 32]),
+        ("alice", 23, &[7; 16]),
+        ("alice", 18, &[7; 16]),
+    ] {
+        name_in_file(&mut file, HOME, &[client]);
+        name_in_file(&mut file, HOME, &["krbtgt", HOME]);
+        file.extend_from_slice(&kind.to_be_bytes());
+        counted(&mut file, bytes);
+        let now = NOW as u32;
+        for time in [now, now, now + 36000, 0] {
+            file.extend_from_slice(&time.to_be_bytes());
+        }
+        file.extend_from_slice(&[0; 13]);
+        counted(&mut file, &ticket);
+        counted(&mut file, b"");
+    }
+    let credentials = Credentials::ccache(&file).expect("a file");
+    let config = Config::new(credentials, realms()).backend(Backend::Rust);
+    let kerberos = built(config.random([4; 32]));
+    fetch(&kerberos, &mut world, "www", wall()).expect("a ticket");
+    assert_eq!(world.asked, [format!("HTTP/www@{HOME}")]);
 }
 
 /// Each byte of each answer: whatever comes of it, it is no panic and no other ticket.
@@ -283,6 +400,79 @@ fn a_ticket_to_hand_on_is_asked_for_where_it_is_wanted() {
         }
         assert_eq!(world.asked.len(), 4 + more, "{delegation:?}");
     }
+}
+
+/// The service's ticket is good without one to hand on, unless that is wanted in any case.
+#[test]
+fn a_ticket_to_hand_on_that_cannot_be_had_costs_no_other() {
+    for delegation in [Delegation::Policy, Delegation::Always] {
+        for unanswered in [true, false] {
+            let mut world = World::new(Enctype::Aes256Sha1);
+            world.flags = 0x0004_0000;
+            let kerberos = built(alice().delegation(delegation));
+            let login = kerberos.errand("HTTP", "www", wall()).expect("begun");
+            run(
+                &mut *login.expect("one"),
+                &mut world,
+                wall(),
+                &mut |_, _| (),
+            )
+            .expect("a login");
+            let errand = kerberos.errand("HTTP", "www", wall()).expect("begun");
+            let mut errand = errand.expect("one");
+            let Ok(Need::Ask(first)) = errand.step(None, wall()) else {
+                panic!("no question");
+            };
+            let granted = world.answer(&first);
+            assert!(matches!(
+                errand.step(Some(Ok(&granted)), wall()),
+                Ok(Need::Ask(_))
+            ));
+            let refused = refusal(60, NOW, &[]);
+            let nobody = Fault::new(Culprit::Transport, Reason::Resolve, "nobody answers");
+            let outcome = errand.step(
+                Some(match unanswered {
+                    true => Err(nobody),
+                    false => Ok(&refused),
+                }),
+                wall(),
+            );
+            let is_enough = delegation == Delegation::Policy;
+            assert_eq!(outcome.is_ok(), is_enough, "{delegation:?} {unanswered}");
+            assert_eq!(kerberos.context("HTTP", "www").is_ok(), is_enough);
+        }
+    }
+}
+
+/// Where DNS has named KDCs that do not help, it is asked again.
+#[test]
+fn kdcs_that_fail_are_looked_up_anew() {
+    let known = Realms::new().default_to(HOME).name_server("192.0.2.1");
+    let kerberos = built(alice_in(known.expect("an address")));
+    let mut ids = Vec::new();
+    for at in [0, 30, 60] {
+        let now = wall() + Duration::from_secs(at);
+        let errand = kerberos.errand("HTTP", "www", now).expect("begun");
+        let mut errand = errand.expect("one");
+        let Ok(Need::Ask(question)) = errand.step(None, now) else {
+            panic!("no question");
+        };
+        assert_eq!(question.protocol, Protocol::Dns);
+        ids.push(question.message[..2].to_vec());
+        let found = records(&question.message, &[(0, 0, 88, "false.test")]);
+        let Ok(Need::Ask(question)) = errand.step(Some(Ok(&found)), now) else {
+            panic!("no question");
+        };
+        assert_eq!(question.protocol, Protocol::Kerberos);
+        let refused = refusal(60, NOW, &[]);
+        let nobody = Fault::new(Culprit::Transport, Reason::Resolve, "nobody answers");
+        let answer = match at {
+            0 => Err(nobody),
+            _ => Ok(&refused[..]),
+        };
+        assert!(errand.step(Some(answer), now).is_err());
+    }
+    assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
 }
 
 /// Numbers, lengths and tags at random where answers belong.

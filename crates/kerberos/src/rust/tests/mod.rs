@@ -53,6 +53,12 @@ struct World {
     /// What tickets are said to be for, instead of what was asked.
     instead: Option<[&'static str; 2]>,
     flags: u32,
+    /// Whose tickets do without those.
+    plain: Vec<&'static str>,
+    /// Has another hint in the answer to a login.
+    late: bool,
+    /// What the clocks of other realms than ours are ahead by.
+    ahead: u64,
     tickets: BTreeMap<Vec<u8>, Key>,
     asked: Vec<String>,
     random: Random,
@@ -70,6 +76,9 @@ impl World {
             leads: BTreeMap::new(),
             instead: None,
             flags: 0,
+            plain: Vec::new(),
+            late: false,
+            ahead: 0,
             tickets: BTreeMap::new(),
             asked: Vec::new(),
             random: random(9),
@@ -89,6 +98,18 @@ impl World {
 
     /// What the KDCs say to that.
     fn answer(&mut self, inquiry: &Inquiry) -> Vec<u8> {
+        let ahead = if *inquiry.realm == *HOME {
+            0
+        } else {
+            self.ahead
+        };
+        self.now += ahead;
+        let answer = self.answered(inquiry);
+        self.now -= ahead;
+        answer
+    }
+
+    fn answered(&mut self, inquiry: &Inquiry) -> Vec<u8> {
         if let Some(code) = self.refusals.pop() {
             return self.refuse(code, &[]);
         }
@@ -117,13 +138,7 @@ impl World {
 
     fn log_in(&mut self, body: Fields<'_>, proof: Option<&[u8]>) -> Vec<u8> {
         let Some(proof) = proof else {
-            let entry = sequence(&[
-                field(0, &integer(self.enctype.number().into())),
-                field(1, &text("salt")),
-                field(2, &octets(&self.rounds.to_be_bytes())),
-            ]);
-            let hints = sequence(&[typed(1, 19, 2, &sequence(&[entry]))]);
-            return self.refuse(25, &hints);
+            return self.refuse(25, &hints(self.enctype, "salt", self.rounds));
         };
         let sealed = Fields::of(proof)
             .and_then(|one| one.octets(2))
@@ -193,6 +208,8 @@ impl World {
         } else {
             NAME_HOST
         };
+        let plain = self.plain.contains(&host);
+        let granted = if plain { 0 } else { self.flags };
         let session = Key::drawn(self.enctype, &mut self.random);
         let number = self.tickets.len() as u32;
         let parts = [
@@ -212,7 +229,7 @@ impl World {
                 ),
                 field(1, &sequence(&[])),
                 field(2, &integer(body.integer(7).expect("a nonce"))),
-                field(4, &flags(self.flags | options & 0x6000_0000)),
+                field(4, &flags(granted | options & 0x6000_0000)),
                 field(5, &time(self.now)),
                 field(7, &time(self.now + 36000)),
                 field(9, &text(&realm)),
@@ -220,20 +237,32 @@ impl World {
             ]),
         );
         let sealed = by.seal(usage, &plain, &mut self.random);
-        let reply = sequence(&[
-            field(0, &integer(5)),
-            field(1, &integer(kind.into())),
+        let mut parts = vec![field(0, &integer(5)), field(1, &integer(kind.into()))];
+        if self.late && kind == 11 {
+            parts.push(field(2, &hints(self.enctype, "another", self.rounds)));
+        }
+        parts.extend([
             field(3, &text(HOME)),
             field(4, &name(1, &["alice".to_owned()])),
             field(5, &ticket),
             field(6, &typed(0, by.enctype().number().into(), 2, &sealed)),
         ]);
-        wrap(application(kind), &reply).to_vec()
+        wrap(application(kind), &sequence(&parts)).to_vec()
     }
 
     fn refuse(&self, code: u32, data: &[u8]) -> Vec<u8> {
         refusal(code, self.now, data).to_vec()
     }
+}
+
+/// How a password becomes a key.
+fn hints(enctype: Enctype, salt: &str, rounds: u32) -> Der {
+    let entry = sequence(&[
+        field(0, &integer(enctype.number().into())),
+        field(1, &text(salt)),
+        field(2, &octets(&rounds.to_be_bytes())),
+    ]);
+    sequence(&[typed(1, 19, 2, &sequence(&[entry]))])
 }
 
 /// KRB-ERROR.
