@@ -499,7 +499,7 @@ enum sockless_ssh_text
  {
     // The user at the server, for URLs that name none.
     SOCKLESS_SSH_TEXT_USER = 1,
-    // The user's password, for URLs that have none.
+    // The user's password, for URLs that have none. It is the server's: jump hosts do not get it.
     SOCKLESS_SSH_TEXT_PASSWORD = 2,
     // What is in a private key's file; several are offered one after another.
     SOCKLESS_SSH_TEXT_KEY = 3,
@@ -1557,6 +1557,9 @@ int32_t sockless_request_set_ssh(struct sockless_engine *engine,
 // Adds SSH servers that connect on for us at the far end of the chain of proxies, as OpenSSH's `-J` has them:
 // `[user@]host[:port]`, several with commas between them, an IPv6 address in brackets. The thread that
 // uses the engine.
+//
+// The settings' password is not used there: it is the server's. Keys, the agent, tickets and
+// questions are.
 //
 // # Safety
 // `engine` is NULL or points to zeroed or opened storage, `jumps` is NULL or can be read.

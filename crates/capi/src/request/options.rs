@@ -163,6 +163,7 @@ pub(super) fn set_text(draft: &mut Draft, option: u32, text: &str) -> Result<(),
         at if at == Of::Bearer as u32 => draft.login.bearer = Some(secret()),
         at if at == Of::ProxyUser as u32 => draft.proxy_user = secret(),
         at if at == Of::ProxyPassword as u32 => {
+            draft.proxy_kind()?;
             let user = core::mem::take(&mut draft.proxy_user);
             draft.change_proxy(|proxy| Ok(proxy.auth(Auth::password(&user, text))))?;
         }

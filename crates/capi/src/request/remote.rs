@@ -7,13 +7,13 @@ use sockless::ssh::config::Jump;
 use sockless::ssh::scp::{ScpGet, ScpPut};
 use sockless::ssh::sftp::{Command, Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
 use sockless::ssh::{Client, Exec};
-use sockless::{Body, Culprit, Proxy, Reason, RemoteKind, RemoteUrl, TunnelTo};
+use sockless::{Body, Culprit, Proxy, ProxyKind, Reason, RemoteKind, RemoteUrl, TunnelTo};
 use sockless_core::Fault;
 
 use super::build;
 use super::draft::{Draft, Files, Listing, Placing};
 use crate::inner::Refusal;
-use crate::ssh::Logins;
+use crate::ssh::{Settings, nobody};
 
 /// SSH's port (RFC 4253 section 4).
 const PORT: u16 = 22;
@@ -79,15 +79,22 @@ pub(super) fn errand(draft: &Draft, url: &str) -> Result<Errand, Refusal> {
     Ok(errand)
 }
 
-/// Jump hosts, as `-J` has them.
-pub(super) fn jumps(list: &str, logins: &Logins) -> Result<Vec<Proxy>, Refusal> {
+/// Jump hosts, as `-J` has them. All of the list is looked at before the settings are in use.
+pub(super) fn jumps(list: &str, settings: &mut Settings) -> Result<Vec<Proxy>, Refusal> {
     let jumps = Jump::list(list).map_err(|why| {
         Fault::new(Culprit::Misuse, Reason::BadRequest, why)
             .remedy("write it as user@host:port")
             .at("proxy")
     })?;
+    for jump in &jumps {
+        Proxy::new(ProxyKind::Ssh, &jump.host, jump.port.unwrap_or(PORT))?;
+        if jump.user.is_none() && !settings.names_user() {
+            return Err(nobody());
+        }
+    }
+    let logins = settings.logins()?;
     let jumps = jumps.into_iter().map(|jump| {
-        let client = logins.client(jump.user.as_deref(), None)?;
+        let client = logins.jump(jump.user.as_deref())?;
         Ok(Proxy::ssh(&jump.host, jump.port.unwrap_or(PORT), client)?)
     });
     jumps.collect()

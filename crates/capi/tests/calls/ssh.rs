@@ -3,13 +3,17 @@
 use core::ffi::c_void;
 
 use sockless_capi::Status;
+use sockless_capi::engine::Engine;
 use sockless_capi::error::{Layer, Reason};
-use sockless_capi::kerberos::sockless_kerberos_new;
+use sockless_capi::kerberos::{
+    KerberosData, KerberosText, sockless_kerberos_new, sockless_kerberos_set_data,
+    sockless_kerberos_set_text,
+};
 use sockless_capi::operation::OperationKind;
 use sockless_capi::request::{
-    RequestNumber, RequestText, sockless_request_add_ssh_proxy, sockless_request_set_body,
-    sockless_request_set_number, sockless_request_set_ssh, sockless_request_set_text,
-    sockless_request_start,
+    RequestNumber, RequestText, sockless_request_add_proxy, sockless_request_add_ssh_proxy,
+    sockless_request_set_body, sockless_request_set_number, sockless_request_set_proxy_kerberos,
+    sockless_request_set_ssh, sockless_request_set_text, sockless_request_start,
 };
 use sockless_capi::ssh::{
     SshNumber, SshText, sockless_ssh_free, sockless_ssh_new, sockless_ssh_set_kerberos,
@@ -284,4 +288,70 @@ fn tickets_for_logins_are_looked_at() {
     assert_eq!(status, 0);
     // Nobody is in them yet.
     assert_eq!(settings.kerberos(kerberos), Status::Order as i32);
+}
+
+/// Kerberos settings that will do as far as anybody sees without asking a KDC.
+fn kerberos(rig: &mut Rig) -> u64 {
+    let (mut kerberos, engine) = (0, rig.engine());
+    // SAFETY: storage of the rig's and this function's, texts of this function's.
+    unsafe {
+        assert_eq!(sockless_kerberos_new(engine, &raw mut kerberos), 0);
+        for (option, text) in [
+            (KerberosText::User, "alice@A.TEST"),
+            (KerberosText::Password, "secret"),
+        ] {
+            assert_eq!(kerberos_text(engine, kerberos, option, text), 0);
+        }
+        let random: *const c_void = [7_u8; 32].as_ptr().cast();
+        let option = KerberosData::Random as u32;
+        let status = sockless_kerberos_set_data(engine, kerberos, option, random, 32);
+        assert_eq!(status, 0);
+    }
+    kerberos
+}
+
+/// # Safety
+/// `engine` is a rig's.
+unsafe fn kerberos_text(
+    engine: *mut Engine,
+    kerberos: u64,
+    option: KerberosText,
+    text: &str,
+) -> i32 {
+    let at: *const c_void = text.as_ptr().cast();
+    // SAFETY: the caller's promise, and a text of the caller's.
+    unsafe { sockless_kerberos_set_text(engine, kerberos, option as u32, at, text.len()) }
+}
+
+#[test]
+fn a_refused_call_puts_no_settings_to_use() {
+    let mut settings = Settings::new(12);
+    let kerberos = kerberos(&mut settings.rig);
+    // No proxy, and one that takes no tickets.
+    let request = settings.rig.request(RequestText::Url, "http://127.0.0.1/");
+    let (engine, ssh) = (settings.rig.engine(), settings.ssh);
+    // SAFETY: storage of the rig's, texts of this function's.
+    unsafe {
+        let set = || sockless_request_set_proxy_kerberos(engine, request, kerberos);
+        assert_eq!(set(), Status::Order as i32);
+        let proxy = "socks4://127.0.0.1:9";
+        let at = proxy.as_ptr().cast();
+        let status = sockless_request_add_proxy(engine, request, at, proxy.len());
+        assert_eq!(status, 0);
+        assert_eq!(set(), Status::Refused as i32);
+        // A list that is none, and hosts at which nobody logs in.
+        for jumps in ["me@127.0.0.9:none", "me@127.0.0.9,127.0.0.8"] {
+            let at = jumps.as_ptr().cast();
+            let status = sockless_request_add_ssh_proxy(engine, request, at, jumps.len(), ssh);
+            assert_eq!(status, Status::Refused as i32);
+        }
+    }
+    assert_eq!(settings.text(SshText::Agent, "agent"), 0, "still open");
+    // SSH settings that are in use.
+    let (_, set) = settings.request("sftp://me@127.0.0.1/x");
+    assert_eq!(set, 0);
+    assert_eq!(settings.kerberos(kerberos), Status::Order as i32);
+    // SAFETY: the rig's engine.
+    let status = unsafe { kerberos_text(engine, kerberos, KerberosText::DefaultRealm, "A.TEST") };
+    assert_eq!(status, 0, "still open");
 }
