@@ -676,7 +676,8 @@ enum sockless_request_text
     SOCKLESS_REQUEST_TEXT_UNIX_SOCKET = 10,
     // A local address to bind to.
     SOCKLESS_REQUEST_TEXT_LOCAL_ADDRESS = 11,
-    // SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    // SSH: what the host of an `ssh://` URL runs. The request's body is its standard input; without one that
+    // is at its end from the beginning.
     SOCKLESS_REQUEST_TEXT_COMMAND = 12,
     // sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
     // transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
@@ -747,7 +748,9 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_EXPECT_CONTINUE = 20,
     // Ask for a compressed answer, and decode it.
     SOCKLESS_REQUEST_NUMBER_COMPRESSED = 21,
-    // The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that.
+    // The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that. Of an `ssh://` command its
+    // standard error counts as well; a directory that is got, or listed by lines, cannot have a bound: starting
+    // that is `SOCKLESS_STATUS_ORDER`.
     SOCKLESS_REQUEST_NUMBER_MAX_BODY = 22,
     // The most bytes of a head. Default 256 KiB.
     SOCKLESS_REQUEST_NUMBER_MAX_HEAD = 23,

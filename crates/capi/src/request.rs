@@ -29,6 +29,10 @@ use remote::jumps;
 
 /// Nobody has SSH settings.
 #[cfg(not(feature = "ssh"))]
+#[allow(
+    clippy::needless_pass_by_ref_mut,
+    reason = "as where there are SSH settings"
+)]
 fn jumps(
     _list: &str,
     settings: &mut crate::ssh::Settings,

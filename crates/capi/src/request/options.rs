@@ -40,7 +40,8 @@ pub enum RequestText {
     UnixSocket = 10,
     /// A local address to bind to.
     LocalAddress = 11,
-    /// SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    /// SSH: what the host of an `ssh://` URL runs. The request's body is its standard input; without one that
+    /// is at its end from the beginning.
     Command = 12,
     /// sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
     /// transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
@@ -102,7 +103,9 @@ pub enum RequestNumber {
     ExpectContinue = 20,
     /// Ask for a compressed answer, and decode it.
     Compressed = 21,
-    /// The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that.
+    /// The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that. Of an `ssh://` command its
+    /// standard error counts as well; a directory that is got, or listed by lines, cannot have a bound: starting
+    /// that is `SOCKLESS_STATUS_ORDER`.
     MaxBody = 22,
     /// The most bytes of a head. Default 256 KiB.
     MaxHead = 23,

@@ -110,7 +110,7 @@ impl Errand {
             RemoteKind::Sftp => Ok(Box::new(self.what.over_sftp()?)),
             RemoteKind::Scp => self.what.over_scp(),
             _ => match &self.what.files.command {
-                Some(command) => Ok(Box::new(Exec::new(command.clone()))),
+                Some(command) => Ok(Box::new(self.what.command(command))),
                 None => Err(Refusal::Order("an ssh:// URL needs a command")),
             },
         }
@@ -129,7 +129,34 @@ impl What {
         folder.unwrap_or(path)
     }
 
+    fn command(&self, command: &[u8]) -> Exec {
+        let exec = Exec::new(command);
+        let exec = match self.puts() {
+            true => exec,
+            false => exec.without_input(),
+        };
+        match self.max_body {
+            Some(most) => exec.at_most(most),
+            None => exec,
+        }
+    }
+
+    /// Nothing counts what many files have together, nor the lines of a directory.
+    fn is_bounded(&self) -> Result<(), Refusal> {
+        let files = &self.files;
+        let lists = self.url.is_folder() && !matches!(files.listing, Listing::Entries);
+        let gets = !self.puts() && !files.no_file;
+        if self.max_body.is_some() && gets && (files.recursive || lists) {
+            return Err(Refusal::Order(
+                "SOCKLESS_REQUEST_NUMBER_MAX_BODY is for single files and commands: \
+                 count what a directory's listing or files have, and cancel the transfer",
+            ));
+        }
+        Ok(())
+    }
+
     fn over_sftp(&self) -> Result<Sftp, Refusal> {
+        self.is_bounded()?;
         let Self { url, files, .. } = self;
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for text in &files.quotes {
@@ -211,6 +238,7 @@ impl What {
     }
 
     fn over_scp(&self) -> Result<Box<dyn Exchange>, Refusal> {
+        self.is_bounded()?;
         let Self { url, files, .. } = self;
         if files.recursive {
             return Ok(match self.puts() {

@@ -184,6 +184,42 @@ fn what_scp_cannot_do_is_said_at_once() {
 }
 
 #[test]
+fn a_bound_that_would_not_hold_is_refused() {
+    let order = Status::Order as i32;
+    for (url, also, status) in [
+        ("sftp://me@127.0.0.1/x", None, 0),
+        ("sftp://me@127.0.0.1/x/", None, 0),
+        (
+            "sftp://me@127.0.0.1/x/",
+            Some((RequestNumber::Listing, 2)),
+            order,
+        ),
+        (
+            "sftp://me@127.0.0.1/x",
+            Some((RequestNumber::Recursive, 1)),
+            order,
+        ),
+        (
+            "scp://me@127.0.0.1/x",
+            Some((RequestNumber::Recursive, 1)),
+            order,
+        ),
+    ] {
+        let mut settings = Settings::new(13);
+        let (request, _) = settings.request(url);
+        assert_eq!(settings.set(request, RequestNumber::MaxBody, 1000), 0);
+        if let Some((option, value)) = also {
+            assert_eq!(settings.set(request, option, value), 0);
+        }
+        assert_eq!(settings.start(request), status, "{url} {also:?}");
+        // Without the bound each of them goes.
+        let never = sockless_capi::poll::NEVER;
+        assert_eq!(settings.set(request, RequestNumber::MaxBody, never), 0);
+        assert_eq!(settings.start(request), 0, "{url} {also:?}");
+    }
+}
+
+#[test]
 fn a_bad_command_is_refused_and_a_good_one_connects() {
     let mut settings = Settings::new(8);
     let (request, _) = settings.request("sftp://me:secret@127.0.0.1:2222/~/x");
