@@ -58,7 +58,7 @@ pub(super) enum Target {
 #[derive(Default)]
 pub(super) struct Login {
     pub(super) user: Option<Zeroizing<String>>,
-    pub(super) password: Zeroizing<String>,
+    pub(super) password: Option<Zeroizing<String>>,
     pub(super) bearer: Option<Zeroizing<String>>,
     pub(super) scheme: Scheme,
     /// Makes contexts for Negotiate.
@@ -162,6 +162,12 @@ impl Draft {
     pub(crate) fn proxy_kind(&self) -> Result<ProxyKind, Refusal> {
         let proxy = self.proxies.last();
         proxy.map(Proxy::kind).ok_or(NO_PROXY)
+    }
+
+    /// Those of the proxies that `no_proxy` is not about.
+    pub(super) fn jumps(&self) -> impl Iterator<Item = &Proxy> {
+        let all = self.proxies.iter();
+        all.filter(|proxy| proxy.kind() == ProxyKind::Ssh)
     }
 
     pub(crate) fn add_field(&mut self, name: &str, value: &[u8]) -> Result<(), Refusal> {

@@ -24,19 +24,20 @@ pub enum RequestText {
     Tunnel = 2,
     /// The method. Default GET.
     Method = 3,
-    /// The user at the server.
+    /// The user at the server; over SSH where the URL names none, and before the settings'.
     User = 4,
-    /// The user's password.
+    /// The user's password; over SSH the same.
     Password = 5,
-    /// A bearer token.
+    /// A bearer token. With a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`.
     Bearer = 6,
     /// The user at the last proxy, before its password.
     ProxyUser = 7,
     /// The password at the last proxy.
     ProxyPassword = 8,
-    /// Hosts that are reached without a proxy, as in the variable `no_proxy`.
+    /// Hosts that are reached without a proxy, as in the variable `no_proxy`; jump hosts stay on the way.
     NoProxy = 9,
-    /// The path of a unix socket to connect to instead of the URL's host.
+    /// The path of a unix socket to connect to instead of the URL's host. With a URL of SSH's, starting is
+    /// `SOCKLESS_STATUS_ORDER`.
     UnixSocket = 10,
     /// A local address to bind to.
     LocalAddress = 11,
@@ -118,7 +119,8 @@ pub enum RequestNumber {
     ProxyTunnel = 26,
     /// Ask the last proxy for tunnels in HTTP/1.0.
     ProxyHttp10 = 27,
-    /// TLS on top of a tunnel, by the engine's settings.
+    /// TLS on top of a tunnel, by the engine's settings. With a URL of SSH's, starting is
+    /// `SOCKLESS_STATUS_ORDER`.
     Secured = 28,
     /// sftp: the first byte that is got, or the place where a put begins; 0 is the first.
     Offset = 29,
@@ -162,7 +164,7 @@ pub(super) fn set_text(draft: &mut Draft, option: u32, text: &str) -> Result<(),
         }
         at if at == Of::Method as u32 => draft.method = Some(text.to_owned()),
         at if at == Of::User as u32 => draft.login.user = Some(secret()),
-        at if at == Of::Password as u32 => draft.login.password = secret(),
+        at if at == Of::Password as u32 => draft.login.password = Some(secret()),
         at if at == Of::Bearer as u32 => draft.login.bearer = Some(secret()),
         at if at == Of::ProxyUser as u32 => draft.proxy_user = secret(),
         at if at == Of::ProxyPassword as u32 => {

@@ -13,7 +13,7 @@ use sockless_core::Fault;
 use super::build;
 use super::draft::{Draft, Files, Listing, Placing};
 use crate::inner::Refusal;
-use crate::ssh::{Settings, nobody};
+use crate::ssh::{Logins, Settings, nobody};
 
 /// SSH's port (RFC 4253 section 4).
 const PORT: u16 = 22;
@@ -52,12 +52,13 @@ pub(super) fn errand(draft: &Draft, url: &str) -> Result<Errand, Refusal> {
             "a URL of SSH's needs SSH settings: sockless_request_set_ssh",
         ));
     };
-    let password = url.password.as_ref().map(|text| text.as_str());
-    let client = logins.client(url.user.as_deref(), password)?;
+    applies(draft)?;
+    let client = client(draft, &url, logins)?;
     let port = url.port.unwrap_or(PORT);
     let mut to = TunnelTo::new(&url.host, port)?;
-    if !draft.no_proxy.matches(&url.host, port) {
-        for proxy in &draft.proxies {
+    let direct = draft.no_proxy.matches(&url.host, port);
+    for proxy in &draft.proxies {
+        if !direct || proxy.kind() == ProxyKind::Ssh {
             to = to.proxy(proxy.clone());
         }
     }
@@ -77,6 +78,34 @@ pub(super) fn errand(draft: &Draft, url: &str) -> Result<Errand, Refusal> {
     // What cannot be done is said at once.
     errand.exchange()?;
     Ok(errand)
+}
+
+/// What would be thought to be done, and cannot be, is refused.
+fn applies(draft: &Draft) -> Result<(), Refusal> {
+    let what = if draft.login.provider.is_some() {
+        "over SSH sockless_ssh_set_kerberos logs in with tickets, not sockless_request_set_kerberos"
+    } else if draft.login.bearer.is_some() {
+        "SSH has no bearer tokens"
+    } else if draft.unix.is_some() {
+        "a URL of SSH's cannot be reached by a unix socket"
+    } else if draft.secured {
+        "SSH is not put on top of TLS"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::Order(what))
+}
+
+/// Who logs in: the URL says it, or the request, or the settings.
+fn client(draft: &Draft, url: &RemoteUrl, logins: &Logins) -> Result<Arc<Client>, Refusal> {
+    let login = &draft.login;
+    let set = login.user.as_deref().map(String::as_str);
+    let user = url.user.as_deref().or(set);
+    // A password that was set with a user is that user's alone.
+    let own = login.password.as_ref();
+    let own = own.filter(|_| set.is_none() || set == user);
+    let password = url.password.as_ref().or(own).map(|text| text.as_str());
+    logins.client(user, password)
 }
 
 /// Jump hosts, as `-J` has them. All of the list is looked at before the settings are in use.

@@ -69,7 +69,8 @@ pub unsafe extern "C" fn sockless_request_add_ssh_proxy(
 }
 
 /// Proves to the server who we are by Kerberos, after its challenge (Negotiate, RFC 4559). Tickets are fetched
-/// by transfers of the engine's own. The thread that uses the engine.
+/// by transfers of the engine's own. It is for HTTP: with a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`, and
+/// `sockless_ssh_set_kerberos` is for that. The thread that uses the engine.
 ///
 /// `SOCKLESS_STATUS_REFUSED`: the settings cannot be used, or Kerberos is not built in.
 ///

@@ -10,6 +10,8 @@ use sockless_capi::kerberos::{
     sockless_kerberos_set_text,
 };
 use sockless_capi::operation::OperationKind;
+#[cfg(any(feature = "kerberos-gssapi", feature = "kerberos-rust"))]
+use sockless_capi::request::sockless_request_set_kerberos;
 use sockless_capi::request::{
     RequestNumber, RequestText, sockless_request_add_proxy, sockless_request_add_ssh_proxy,
     sockless_request_set_body, sockless_request_set_number, sockless_request_set_proxy_kerberos,
@@ -68,6 +70,13 @@ impl Settings {
         let (engine, option) = (self.rig.engine(), option as u32);
         // SAFETY: storage of the rig's.
         unsafe { sockless_request_set_number(engine, request, option, value) }
+    }
+
+    fn text_of(&mut self, request: u64, option: RequestText, text: &str) -> i32 {
+        let (engine, option) = (self.rig.engine(), option as u32);
+        let at: *const c_void = text.as_ptr().cast();
+        // SAFETY: storage of the rig's, a text of the caller's.
+        unsafe { sockless_request_set_text(engine, request, option, at, text.len()) }
     }
 
     fn start(&mut self, request: u64) -> i32 {
@@ -269,6 +278,77 @@ fn jumps_are_written_as_openssh_writes_them() {
     // SAFETY: the operation's own address.
     let address = unsafe { core::slice::from_raw_parts(connect.address.cast::<u8>(), 8) };
     assert_eq!(address[2..8], [0, 29, 127, 0, 0, 9]);
+}
+
+/// Where the first connection of a request goes: port and address.
+fn first_stop(settings: &mut Settings, request: u64) -> [u8; 6] {
+    assert_eq!(settings.start(request), 0, "{:?}", settings.rig.why());
+    let connect = settings.rig.operation();
+    // SAFETY: the operation's own address.
+    let address = unsafe { core::slice::from_raw_parts(connect.address.cast::<u8>(), 8) };
+    address[2..8].try_into().expect("six bytes")
+}
+
+#[test]
+fn jump_hosts_stay_where_no_proxy_is_wanted() {
+    for url in ["sftp://me@127.0.0.1/x", "http://127.0.0.1/x"] {
+        for (no_proxy, port) in [("127.0.0.2", 7), ("127.0.0.1", 29)] {
+            let mut settings = Settings::new(14);
+            let (request, _) = settings.request(url);
+            let (engine, ssh) = (settings.rig.engine(), settings.ssh);
+            assert_eq!(settings.text_of(request, RequestText::NoProxy, no_proxy), 0);
+            let (proxy, jump) = ("socks5://127.0.0.9:7", "me@127.0.0.9:29");
+            // SAFETY: storage of the rig's, texts of this function's.
+            unsafe {
+                let at = proxy.as_ptr().cast();
+                let status = sockless_request_add_proxy(engine, request, at, proxy.len());
+                assert_eq!(status, 0);
+                let at = jump.as_ptr().cast();
+                let status = sockless_request_add_ssh_proxy(engine, request, at, jump.len(), ssh);
+                assert_eq!(status, 0);
+            }
+            let stop = first_stop(&mut settings, request);
+            assert_eq!(stop, [0, port, 127, 0, 0, 9], "{url} {no_proxy}");
+        }
+    }
+}
+
+#[test]
+fn the_request_says_who_logs_in_where_the_url_does_not() {
+    let mut settings = Settings::new(15);
+    let (request, _) = settings.request("sftp://127.0.0.1/x");
+    assert_eq!(settings.start(request), Status::Refused as i32);
+    assert_eq!(settings.text_of(request, RequestText::User, "me"), 0);
+    assert_eq!(settings.start(request), 0, "{:?}", settings.rig.why());
+}
+
+#[test]
+fn what_has_no_place_over_ssh_is_refused() {
+    let order = Status::Order as i32;
+    for (option, text) in [
+        (RequestText::Bearer, "token"),
+        (RequestText::UnixSocket, "/run/x"),
+    ] {
+        let mut settings = Settings::new(16);
+        let (request, _) = settings.request("sftp://me@127.0.0.1/x");
+        assert_eq!(settings.text_of(request, option, text), 0);
+        assert_eq!(settings.start(request), order, "{option:?}");
+    }
+    let mut settings = Settings::new(17);
+    let (request, _) = settings.request("sftp://me@127.0.0.1/x");
+    assert_eq!(settings.set(request, RequestNumber::Secured, 1), 0);
+    assert_eq!(settings.start(request), order);
+    assert_eq!(settings.set(request, RequestNumber::Secured, 0), 0);
+    assert_eq!(settings.start(request), 0);
+    #[cfg(any(feature = "kerberos-gssapi", feature = "kerberos-rust"))]
+    {
+        let kerberos = kerberos(&mut settings.rig);
+        let engine = settings.rig.engine();
+        // SAFETY: storage of the rig's.
+        let set = unsafe { sockless_request_set_kerberos(engine, request, kerberos) };
+        assert_eq!(set, 0, "{:?}", settings.rig.why());
+        assert_eq!(settings.start(request), order);
+    }
 }
 
 #[test]
