@@ -108,6 +108,7 @@ static inline void prepare_kerberos(struct program *program) {
     sockless_engine *engine = &program->engine;
     size_t length;
     char *realms, *password;
+    unsigned char random[32];
     if (program->login == NULL || program->realms == NULL) return;
     password = strchr(program->login, ':');
     if (password == NULL) return;
@@ -121,6 +122,10 @@ static inline void prepare_kerberos(struct program *program) {
                                              SOCKLESS_STR(program->login)), "user");
     must(program, sockless_kerberos_set_text(engine, program->kerberos, SOCKLESS_KERBEROS_TEXT_PASSWORD,
                                              SOCKLESS_STR(password)), "password");
+    // The backend in Rust cannot do without; MIT Kerberos has its own.
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) exit(2);
+    must(program, sockless_kerberos_set_data(engine, program->kerberos, SOCKLESS_KERBEROS_DATA_RANDOM,
+                                             random, sizeof random), "random");
     must(program, sockless_kerberos_set_number(engine, program->kerberos, SOCKLESS_KERBEROS_NUMBER_STREAM_ONLY,
                                                program->streams_only), "streams");
 }

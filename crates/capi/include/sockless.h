@@ -499,7 +499,7 @@ enum sockless_ssh_text
  {
     // The user at the server, for URLs that name none.
     SOCKLESS_SSH_TEXT_USER = 1,
-    // The user's password, for URLs that have none.
+    // The user's password, for URLs that have none. It is the server's: jump hosts do not get it.
     SOCKLESS_SSH_TEXT_PASSWORD = 2,
     // What is in a private key's file; several are offered one after another.
     SOCKLESS_SSH_TEXT_KEY = 3,
@@ -661,23 +661,25 @@ enum sockless_request_text
     SOCKLESS_REQUEST_TEXT_TUNNEL = 2,
     // The method. Default GET.
     SOCKLESS_REQUEST_TEXT_METHOD = 3,
-    // The user at the server.
+    // The user at the server; over SSH where the URL names none, and before the settings'.
     SOCKLESS_REQUEST_TEXT_USER = 4,
-    // The user's password.
+    // The user's password; over SSH the same.
     SOCKLESS_REQUEST_TEXT_PASSWORD = 5,
-    // A bearer token.
+    // A bearer token. With a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`.
     SOCKLESS_REQUEST_TEXT_BEARER = 6,
     // The user at the last proxy, before its password.
     SOCKLESS_REQUEST_TEXT_PROXY_USER = 7,
     // The password at the last proxy.
     SOCKLESS_REQUEST_TEXT_PROXY_PASSWORD = 8,
-    // Hosts that are reached without a proxy, as in the variable `no_proxy`.
+    // Hosts that are reached without a proxy, as in the variable `no_proxy`; jump hosts stay on the way.
     SOCKLESS_REQUEST_TEXT_NO_PROXY = 9,
-    // The path of a unix socket to connect to instead of the URL's host.
+    // The path of a unix socket to connect to instead of the URL's host. With a URL of SSH's, starting is
+    // `SOCKLESS_STATUS_ORDER`.
     SOCKLESS_REQUEST_TEXT_UNIX_SOCKET = 10,
     // A local address to bind to.
     SOCKLESS_REQUEST_TEXT_LOCAL_ADDRESS = 11,
-    // SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    // SSH: what the host of an `ssh://` URL runs. The request's body is its standard input; without one that
+    // is at its end from the beginning.
     SOCKLESS_REQUEST_TEXT_COMMAND = 12,
     // sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
     // transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
@@ -748,7 +750,9 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_EXPECT_CONTINUE = 20,
     // Ask for a compressed answer, and decode it.
     SOCKLESS_REQUEST_NUMBER_COMPRESSED = 21,
-    // The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that.
+    // The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that. Of an `ssh://` command its
+    // standard error counts as well; a directory that is got, or listed by lines, cannot have a bound: starting
+    // that is `SOCKLESS_STATUS_ORDER`.
     SOCKLESS_REQUEST_NUMBER_MAX_BODY = 22,
     // The most bytes of a head. Default 256 KiB.
     SOCKLESS_REQUEST_NUMBER_MAX_HEAD = 23,
@@ -761,7 +765,8 @@ enum sockless_request_number
     SOCKLESS_REQUEST_NUMBER_PROXY_TUNNEL = 26,
     // Ask the last proxy for tunnels in HTTP/1.0.
     SOCKLESS_REQUEST_NUMBER_PROXY_HTTP10 = 27,
-    // TLS on top of a tunnel, by the engine's settings.
+    // TLS on top of a tunnel, by the engine's settings. With a URL of SSH's, starting is
+    // `SOCKLESS_STATUS_ORDER`.
     SOCKLESS_REQUEST_NUMBER_SECURED = 28,
     // sftp: the first byte that is got, or the place where a put begins; 0 is the first.
     SOCKLESS_REQUEST_NUMBER_OFFSET = 29,
@@ -1559,6 +1564,9 @@ int32_t sockless_request_set_ssh(struct sockless_engine *engine,
 // `[user@]host[:port]`, several with commas between them, an IPv6 address in brackets. The thread that
 // uses the engine.
 //
+// The settings' password is not used there: it is the server's. Keys, the agent, tickets and
+// questions are.
+//
 // # Safety
 // `engine` is NULL or points to zeroed or opened storage, `jumps` is NULL or can be read.
 int32_t sockless_request_add_ssh_proxy(struct sockless_engine *engine,
@@ -1568,7 +1576,8 @@ int32_t sockless_request_add_ssh_proxy(struct sockless_engine *engine,
                                        uint64_t ssh);
 
 // Proves to the server who we are by Kerberos, after its challenge (Negotiate, RFC 4559). Tickets are fetched
-// by transfers of the engine's own. The thread that uses the engine.
+// by transfers of the engine's own. It is for HTTP: with a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`, and
+// `sockless_ssh_set_kerberos` is for that. The thread that uses the engine.
 //
 // `SOCKLESS_STATUS_REFUSED`: the settings cannot be used, or Kerberos is not built in.
 //

@@ -29,8 +29,15 @@ use remote::jumps;
 
 /// Nobody has SSH settings.
 #[cfg(not(feature = "ssh"))]
-fn jumps(_list: &str, logins: &crate::ssh::Logins) -> Result<Vec<sockless::Proxy>, Refusal> {
-    match *logins {}
+#[allow(
+    clippy::needless_pass_by_ref_mut,
+    reason = "as where there are SSH settings"
+)]
+fn jumps(
+    _list: &str,
+    settings: &mut crate::ssh::Settings,
+) -> Result<Vec<sockless::Proxy>, Refusal> {
+    match *settings {}
 }
 
 /// Makes a request, which needs a URL or a tunnel's destination. The thread that uses the engine.
@@ -238,16 +245,15 @@ pub unsafe extern "C" fn sockless_request_set_proxy_tls(
     // SAFETY: the caller's promise, passed on.
     unsafe {
         enter(engine, |inner| {
-            inner.requests.find(request)?;
-            let client = inner.tls.find(tls)?.client()?;
-            inner
-                .requests
-                .find(request)?
-                .change()
-                .change_proxy(|proxy| match proxy.kind() {
-                    sockless::ProxyKind::Https => Ok(proxy.tls(client)),
-                    _ => Err(tls::needless("tls", "TLS settings are for https proxies").into()),
-                })
+            let kind = inner.requests.find(request)?.proxy_kind();
+            let tls = inner.tls.find(tls)?;
+            // Settings are in use only when there is a use for them.
+            if kind? != sockless::ProxyKind::Https {
+                return Err(tls::needless("tls", "TLS settings are for https proxies").into());
+            }
+            let client = tls.client()?;
+            let draft = inner.requests.find(request)?.change();
+            draft.change_proxy(|proxy| Ok(proxy.tls(client)))
         })
     }
 }

@@ -14,7 +14,7 @@ mod settings;
 #[cfg(not(feature = "ssh"))]
 pub(crate) use absent::{Logins, Settings};
 #[cfg(feature = "ssh")]
-pub(crate) use settings::{Logins, Settings};
+pub(crate) use settings::{Logins, Settings, nobody};
 
 /// Texts of SSH settings. Files are the program's: what is in them is given here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) use settings::{Logins, Settings};
 pub enum SshText {
     /// The user at the server, for URLs that name none.
     User = 1,
-    /// The user's password, for URLs that have none.
+    /// The user's password, for URLs that have none. It is the server's: jump hosts do not get it.
     Password = 2,
     /// What is in a private key's file; several are offered one after another.
     Key = 3,
@@ -180,7 +180,8 @@ pub unsafe extern "C" fn sockless_ssh_set_kerberos(
     // SAFETY: the caller's promise, passed on.
     unsafe {
         enter(engine, |inner| {
-            inner.ssh.find(ssh)?;
+            inner.kerberos.find(kerberos)?;
+            inner.ssh.find(ssh)?.check_open()?;
             let provider = inner.kerberos.find(kerberos)?.provider()?;
             inner.ssh.find(ssh)?.set_kerberos(provider)
         })

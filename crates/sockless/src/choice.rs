@@ -24,13 +24,15 @@ pub struct Proxies {
     pub https: Vec<Proxy>,
     /// Hosts that are reached without.
     pub except: NoProxy,
+    /// What these are reached through all the same: jump hosts, say, without which there is no way.
+    pub jumps: Vec<Proxy>,
 }
 
 impl Proxies {
     /// The chain to a host.
     pub(crate) fn chain(&self, secure: bool, host: &str, port: u16) -> &[Proxy] {
         match secure {
-            _ if self.except.matches(host, port) => &[],
+            _ if self.except.matches(host, port) => &self.jumps,
             true => &self.https,
             false => &self.http,
         }

@@ -18,7 +18,8 @@ pub struct Config {
     pub resolve: HashMap<(String, u16), Vec<IpAddr>>,
     /// Where buffers come from, instead of a pool of the session's own.
     pub pool: Option<Pool>,
-    /// Proxies on the way to Kerberos' KDCs; the first one is connected to. Default none.
+    /// Proxies on the way to Kerberos' KDCs; the first one is connected to. Default none. No ticket is fetched for them, and
+    /// nobody is asked about them ([`Event::Asked`](sockless_core::Event::Asked)), except an agent.
     pub kdc_proxies: Vec<Proxy>,
     pub(crate) tls: Option<Tls>,
 }

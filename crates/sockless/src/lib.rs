@@ -31,7 +31,6 @@
 #[cfg(feature = "http")]
 mod auth;
 #[cfg(feature = "http")]
-#[cfg(feature = "http")]
 mod chain;
 #[cfg(feature = "http")]
 mod choice;

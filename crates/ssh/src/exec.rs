@@ -1,6 +1,8 @@
 //! A command at the server, with its streams.
 
-use sockless_core::{Body, Buf, Cx, Event, Exchange, Exit, Fault, Pipe, Top, Turn};
+use sockless_core::{
+    Body, Buf, Culprit, Cx, Event, Exchange, Exit, Fault, Pipe, Reason, Top, Turn,
+};
 
 use crate::channel::Channel;
 use crate::message::Kind;
@@ -14,7 +16,7 @@ use crate::message::Kind;
 ///                                   |  body   -> standard input, its end included
 ///                                   |  ExitStatus, ExitSignal -> Event::Exited, in the end
 /// ```
-/// The request's body is the command's standard input. A command that ends before it has read
+/// The request's body is the command's standard input, unless it is [`Exec::without_input`]. A command that ends before it has read
 /// all of that is no error; nor is an exit code: [`Event::Exited`] has it.
 #[derive(Debug)]
 pub struct Exec {
@@ -22,6 +24,11 @@ pub struct Exec {
     channel: Channel,
     /// Standard input may still be said.
     says: bool,
+    /// It is the request's body.
+    has_input: bool,
+    /// Bytes that the command may still say.
+    left: u64,
+    at_most: u64,
     used: bool,
 }
 
@@ -32,8 +39,37 @@ impl Exec {
             command: command.into(),
             channel: Channel::default(),
             says: true,
+            has_input: true,
+            left: u64::MAX,
+            at_most: u64::MAX,
             used: false,
         }
+    }
+
+    /// The command has no standard input: it is at its end from the beginning, and nobody has to
+    /// end a body.
+    #[must_use]
+    pub fn without_input(mut self) -> Self {
+        self.has_input = false;
+        self
+    }
+
+    /// Fails when the command says more bytes than that, standard error included. Default: no bound.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        (self.left, self.at_most) = (bytes, bytes);
+        self
+    }
+
+    fn count(&mut self, piece: &Buf) -> Result<(), Fault> {
+        let left = self.left.checked_sub(piece.len() as u64);
+        self.left = left.ok_or_else(|| {
+            let most = self.at_most;
+            let what =
+                format!("the command says more than the {most} bytes that are wanted at most");
+            Fault::new(Culprit::Limit, Reason::BodyTooLarge, what)
+        })?;
+        Ok(())
     }
 
     /// What the command says; whether it is over.
@@ -41,6 +77,9 @@ impl Exec {
         while let Some((kind, payload)) =
             self.channel.message(io.from_peer, io.events.room(), cx)?
         {
+            if matches!(kind, Kind::Data | Kind::Stderr) {
+                self.count(&payload)?;
+            }
             match kind {
                 Kind::Data => io.events.data(payload),
                 Kind::Stderr => io.events.emit(Event::Stderr(small(payload))),
@@ -63,6 +102,10 @@ impl Exec {
     fn say(&mut self, to_peer: &mut Pipe, body: &mut Body, cx: &Cx<'_>) {
         if !self.says || !self.channel.is_open() {
             return;
+        }
+        if !self.has_input {
+            (self.says, self.used) = (false, true);
+            return self.channel.finish(to_peer, cx);
         }
         while let Some(piece) = body.pipe.pop_max(to_peer.room()) {
             self.used = true;

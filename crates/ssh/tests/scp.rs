@@ -296,6 +296,65 @@ fn a_command_tells_by_what_signal_it_ended() {
     assert!(matches!(&told.events[..], [Event::Exited(Exit::Signal(name))] if name == b"TERM"));
 }
 
+/// A command that says three bytes to each stream, and ends when its standard input does.
+#[derive(Default)]
+struct Reads {
+    said: usize,
+    heard: Vec<u8>,
+    ended: bool,
+}
+
+impl Far for Reads {
+    fn begin(&mut self, _: Kind, _: &[u8]) {}
+    fn hear(&mut self, bytes: &[u8]) {
+        self.heard.extend_from_slice(bytes);
+    }
+    fn finish(&mut self) {
+        self.ended = true;
+    }
+    fn say(&mut self) -> Option<(Kind, Vec<u8>)> {
+        self.said += 1;
+        Some(match self.said {
+            1 => (Kind::Opened, Vec::new()),
+            2 => (Kind::Data, b"out".to_vec()),
+            3 => (Kind::Stderr, b"err".to_vec()),
+            _ if self.ended => (Kind::Closed, Vec::new()),
+            4..50 => return None,
+            _ => panic!("its standard input never ends"),
+        })
+    }
+}
+
+#[test]
+fn a_command_without_input_is_at_its_end_at_once() {
+    let mut far = Reads::default();
+    let manner = Manner {
+        body: b"nobody asks for it".to_vec(),
+        ..Manner::default()
+    };
+    let (told, outcome) = run(Exec::new("cat").without_input(), &mut far, manner);
+    outcome.expect("it ended");
+    assert!(far.ended && far.heard.is_empty());
+    assert_eq!((&*told.data, &*told.stderr), (&b"out"[..], &b"err"[..]));
+}
+
+#[test]
+fn a_command_says_no_more_than_is_wanted() {
+    for (most, goes) in [(6, true), (5, false), (3, false), (2, false), (0, false)] {
+        let exec = Exec::new("x").without_input().at_most(most);
+        let (told, outcome) = run(exec, &mut Reads::default(), Manner::default());
+        assert!(told.data.len() + told.stderr.len() <= most as usize);
+        match outcome {
+            Ok(()) => assert!(goes, "{most}"),
+            Err(fault) => {
+                assert!(!goes && fault.what.contains("wanted at most"), "{fault:?}");
+                let kind = (fault.culprit, fault.reason);
+                assert_eq!(kind, (Culprit::Limit, Reason::BodyTooLarge));
+            }
+        }
+    }
+}
+
 #[test]
 fn an_exchange_that_has_done_nothing_starts_over() {
     let mut exec = Exec::new("x");

@@ -7,13 +7,15 @@ use std::sync::{Arc, OnceLock};
 use sockless::core::{Buf, Culprit, SecurityProvider};
 use sockless::kerberos::{Credentials as Tickets, Realms};
 use sockless::ssh::keys::{Identities, Identity, KeyFile};
-use sockless::ssh::known_hosts::{HostKeyRules, KnownHosts};
+use sockless::ssh::known_hosts::{HostKeyRules, KnownHosts, Policy};
 use sockless::ssh::login::Credentials;
 use sockless::ssh::sftp::{Get, Put, Sftp};
 use sockless::ssh::{Client, Config, Library};
-use sockless::{Auth, Error, Event, Protection, Proxy, Reason, TransferId, TunnelTo, run};
+use sockless::{
+    Auth, Endpoint, Error, Event, Protection, Proxy, Reason, TransferId, TunnelTo, run,
+};
 use sockless_tests::content;
-use sockless_tests::servers::{HEIMDAL_REALM, PASSWORD, REALM, USER, Way};
+use sockless_tests::servers::{HEIMDAL_REALM, PASSWORD, REALM, Servers, USER, Way};
 
 use crate::{Outcome, World, config, get, provider, realms, servers};
 
@@ -315,6 +317,47 @@ fn a_connection_is_its_owners() {
     let refused = client(account().security(ticket("short", realms())));
     let outcome = world.sftp(&refused, &[]);
     assert_eq!(outcome.error().reason(), Reason::Authentication);
+}
+
+/// A way to the KDCs over a jump host at which an agent logs in: its messages are the session's affair.
+#[test]
+fn kdcs_are_asked_over_a_jump_host_with_an_agents_key() {
+    let running = Servers::start(&["ssh", "ssh-agent"]).expect("they start");
+    let (ssh, agent) = (running.ssh(), running.agent());
+    let mut known = KnownHosts::new();
+    known.add("known_hosts", fs::read(ssh.known_hosts()).expect("text"));
+    let mut rules = HostKeyRules::new();
+    rules.known = Arc::new(known);
+    let mut identities = Identities::new();
+    identities.agent = Some(Endpoint::Unix(agent.socket()));
+    let mut credentials = Credentials::new(ssh.user().expect("a user"));
+    credentials.keys = Some(Arc::new(identities));
+    let jump = Config::new(credentials, Arc::new(rules)).build();
+    let jump = Arc::new(jump.expect("good settings"));
+    let mut config = config();
+    config.kdc_proxies = vec![Proxy::ssh("127.0.0.1", ssh.port(), jump).expect("a jump")];
+    let auth = Auth::negotiate(ticket(USER, realms()));
+    let request = get(&servers().1.http_url("/private/1k")).auth(auth);
+    let outcome = World::new(config).fetch(request);
+    assert_eq!(outcome.user(), format!("{USER}@{REALM}"));
+}
+
+/// Nobody knows the transfers that ask KDCs: what their layers ask is answered by no, and their events stay inside.
+#[test]
+fn nobody_is_asked_on_the_way_to_a_kdc() {
+    let mut rules = HostKeyRules::new();
+    rules.policy = Policy::Ask;
+    let jump = Config::new(with_key(account()), Arc::new(rules)).build();
+    let jump = Arc::new(jump.expect("good settings"));
+    let mut config = config();
+    config.kdc_proxies = vec![Proxy::ssh("localhost", port(), jump).expect("a jump")];
+    let auth = Auth::negotiate(ticket(USER, realms()));
+    let request = get(&servers().1.http_url("/private/1k")).auth(auth);
+    let outcome = World::new(config).fetch(request);
+    let unknown = outcome.notes.iter();
+    let unknown =
+        unknown.filter(|note| note.contains("no ticket") && note.contains("is not known"));
+    assert!(unknown.count() > 0, "{:?}", outcome.notes);
 }
 
 /// Each of many transfers needs the same ticket, which is fetched once.

@@ -47,6 +47,7 @@ fn request(draft: &Draft, url: &str) -> Result<Request, Refusal> {
         http: draft.proxies.clone(),
         https: draft.proxies.clone(),
         except: draft.no_proxy.clone(),
+        jumps: draft.jumps().cloned().collect(),
     });
     if let Some(client) = &draft.tls {
         request = request.tls(Arc::clone(client));
@@ -108,7 +109,7 @@ fn authenticated(request: Request, login: &Login) -> Request {
         return request.auth(Auth::bearer(token));
     }
     let request = match &login.user {
-        Some(user) => request.basic(user, &login.password),
+        Some(user) => request.basic(user, login.password.as_deref().map_or("", |text| text)),
         None => request,
     };
     let request = request.map_auth(|auth| by(auth, login.scheme));

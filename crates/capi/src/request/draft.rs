@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use sockless::core::SecurityProvider;
 use sockless::tls::Client;
-use sockless::{Body, NoProxy, Proxy, ProxyHeader, Redirects};
+use sockless::{Body, NoProxy, Proxy, ProxyHeader, ProxyKind, Redirects};
 use zeroize::Zeroizing;
 
 use super::build::Built;
 use crate::inner::Refusal;
 use crate::ssh::Logins;
+
+const NO_PROXY: Refusal = Refusal::Order("options of proxies come after the proxy");
 
 /// Everything that was set of a request.
 #[derive(Default)]
@@ -56,7 +58,7 @@ pub(super) enum Target {
 #[derive(Default)]
 pub(super) struct Login {
     pub(super) user: Option<Zeroizing<String>>,
-    pub(super) password: Zeroizing<String>,
+    pub(super) password: Option<Zeroizing<String>>,
     pub(super) bearer: Option<Zeroizing<String>>,
     pub(super) scheme: Scheme,
     /// Makes contexts for Negotiate.
@@ -148,9 +150,24 @@ impl Draft {
         change: impl FnOnce(Proxy) -> Result<Proxy, Refusal>,
     ) -> Result<(), Refusal> {
         let proxy = self.proxies.last_mut();
-        let proxy = proxy.ok_or(Refusal::Order("options of proxies come after the proxy"))?;
+        let proxy = proxy.ok_or(NO_PROXY)?;
         *proxy = change(proxy.clone())?;
         Ok(())
+    }
+
+    /// What the proxy that was added last speaks.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn proxy_kind(&self) -> Result<ProxyKind, Refusal> {
+        let proxy = self.proxies.last();
+        proxy.map(Proxy::kind).ok_or(NO_PROXY)
+    }
+
+    /// Those of the proxies that `no_proxy` is not about.
+    pub(super) fn jumps(&self) -> impl Iterator<Item = &Proxy> {
+        let all = self.proxies.iter();
+        all.filter(|proxy| proxy.kind() == ProxyKind::Ssh)
     }
 
     pub(crate) fn add_field(&mut self, name: &str, value: &[u8]) -> Result<(), Refusal> {

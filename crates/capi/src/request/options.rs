@@ -24,23 +24,25 @@ pub enum RequestText {
     Tunnel = 2,
     /// The method. Default GET.
     Method = 3,
-    /// The user at the server.
+    /// The user at the server; over SSH where the URL names none, and before the settings'.
     User = 4,
-    /// The user's password.
+    /// The user's password; over SSH the same.
     Password = 5,
-    /// A bearer token.
+    /// A bearer token. With a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`.
     Bearer = 6,
     /// The user at the last proxy, before its password.
     ProxyUser = 7,
     /// The password at the last proxy.
     ProxyPassword = 8,
-    /// Hosts that are reached without a proxy, as in the variable `no_proxy`.
+    /// Hosts that are reached without a proxy, as in the variable `no_proxy`; jump hosts stay on the way.
     NoProxy = 9,
-    /// The path of a unix socket to connect to instead of the URL's host.
+    /// The path of a unix socket to connect to instead of the URL's host. With a URL of SSH's, starting is
+    /// `SOCKLESS_STATUS_ORDER`.
     UnixSocket = 10,
     /// A local address to bind to.
     LocalAddress = 11,
-    /// SSH: what the host of an `ssh://` URL runs. The request's body is its standard input.
+    /// SSH: what the host of an `ssh://` URL runs. The request's body is its standard input; without one that
+    /// is at its end from the beginning.
     Command = 12,
     /// sftp: a command as curl's `-Q` has it (`rename`, `rm`, `mkdir`, `chmod`, `pwd`, `statvfs` and others) before the
     /// transfer, with `-` in front after it, and with `*` allowed to fail; several add up.
@@ -102,7 +104,9 @@ pub enum RequestNumber {
     ExpectContinue = 20,
     /// Ask for a compressed answer, and decode it.
     Compressed = 21,
-    /// The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that.
+    /// The most bytes of body, decoded; `SOCKLESS_NEVER`: no bound. Default that. Of an `ssh://` command its
+    /// standard error counts as well; a directory that is got, or listed by lines, cannot have a bound: starting
+    /// that is `SOCKLESS_STATUS_ORDER`.
     MaxBody = 22,
     /// The most bytes of a head. Default 256 KiB.
     MaxHead = 23,
@@ -115,7 +119,8 @@ pub enum RequestNumber {
     ProxyTunnel = 26,
     /// Ask the last proxy for tunnels in HTTP/1.0.
     ProxyHttp10 = 27,
-    /// TLS on top of a tunnel, by the engine's settings.
+    /// TLS on top of a tunnel, by the engine's settings. With a URL of SSH's, starting is
+    /// `SOCKLESS_STATUS_ORDER`.
     Secured = 28,
     /// sftp: the first byte that is got, or the place where a put begins; 0 is the first.
     Offset = 29,
@@ -159,10 +164,11 @@ pub(super) fn set_text(draft: &mut Draft, option: u32, text: &str) -> Result<(),
         }
         at if at == Of::Method as u32 => draft.method = Some(text.to_owned()),
         at if at == Of::User as u32 => draft.login.user = Some(secret()),
-        at if at == Of::Password as u32 => draft.login.password = secret(),
+        at if at == Of::Password as u32 => draft.login.password = Some(secret()),
         at if at == Of::Bearer as u32 => draft.login.bearer = Some(secret()),
         at if at == Of::ProxyUser as u32 => draft.proxy_user = secret(),
         at if at == Of::ProxyPassword as u32 => {
+            draft.proxy_kind()?;
             let user = core::mem::take(&mut draft.proxy_user);
             draft.change_proxy(|proxy| Ok(proxy.auth(Auth::password(&user, text))))?;
         }

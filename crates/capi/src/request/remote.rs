@@ -7,13 +7,13 @@ use sockless::ssh::config::Jump;
 use sockless::ssh::scp::{ScpGet, ScpPut};
 use sockless::ssh::sftp::{Command, Form, Get, GetTree, List, Put, PutTree, Quote, Sftp, When};
 use sockless::ssh::{Client, Exec};
-use sockless::{Body, Culprit, Proxy, Reason, RemoteKind, RemoteUrl, TunnelTo};
+use sockless::{Body, Culprit, Proxy, ProxyKind, Reason, RemoteKind, RemoteUrl, TunnelTo};
 use sockless_core::Fault;
 
 use super::build;
 use super::draft::{Draft, Files, Listing, Placing};
 use crate::inner::Refusal;
-use crate::ssh::Logins;
+use crate::ssh::{Logins, Settings, nobody};
 
 /// SSH's port (RFC 4253 section 4).
 const PORT: u16 = 22;
@@ -52,12 +52,13 @@ pub(super) fn errand(draft: &Draft, url: &str) -> Result<Errand, Refusal> {
             "a URL of SSH's needs SSH settings: sockless_request_set_ssh",
         ));
     };
-    let password = url.password.as_ref().map(|text| text.as_str());
-    let client = logins.client(url.user.as_deref(), password)?;
+    applies(draft)?;
+    let client = client(draft, &url, logins)?;
     let port = url.port.unwrap_or(PORT);
     let mut to = TunnelTo::new(&url.host, port)?;
-    if !draft.no_proxy.matches(&url.host, port) {
-        for proxy in &draft.proxies {
+    let direct = draft.no_proxy.matches(&url.host, port);
+    for proxy in &draft.proxies {
+        if !direct || proxy.kind() == ProxyKind::Ssh {
             to = to.proxy(proxy.clone());
         }
     }
@@ -79,15 +80,50 @@ pub(super) fn errand(draft: &Draft, url: &str) -> Result<Errand, Refusal> {
     Ok(errand)
 }
 
-/// Jump hosts, as `-J` has them.
-pub(super) fn jumps(list: &str, logins: &Logins) -> Result<Vec<Proxy>, Refusal> {
+/// What would be thought to be done, and cannot be, is refused.
+fn applies(draft: &Draft) -> Result<(), Refusal> {
+    let what = if draft.login.provider.is_some() {
+        "over SSH sockless_ssh_set_kerberos logs in with tickets, not sockless_request_set_kerberos"
+    } else if draft.login.bearer.is_some() {
+        "SSH has no bearer tokens"
+    } else if draft.unix.is_some() {
+        "a URL of SSH's cannot be reached by a unix socket"
+    } else if draft.secured {
+        "SSH is not put on top of TLS"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::Order(what))
+}
+
+/// Who logs in: the URL says it, or the request, or the settings.
+fn client(draft: &Draft, url: &RemoteUrl, logins: &Logins) -> Result<Arc<Client>, Refusal> {
+    let login = &draft.login;
+    let set = login.user.as_deref().map(String::as_str);
+    let user = url.user.as_deref().or(set);
+    // A password that was set with a user is that user's alone.
+    let own = login.password.as_ref();
+    let own = own.filter(|_| set.is_none() || set == user);
+    let password = url.password.as_ref().or(own).map(|text| text.as_str());
+    logins.client(user, password)
+}
+
+/// Jump hosts, as `-J` has them. All of the list is looked at before the settings are in use.
+pub(super) fn jumps(list: &str, settings: &mut Settings) -> Result<Vec<Proxy>, Refusal> {
     let jumps = Jump::list(list).map_err(|why| {
         Fault::new(Culprit::Misuse, Reason::BadRequest, why)
             .remedy("write it as user@host:port")
             .at("proxy")
     })?;
+    for jump in &jumps {
+        Proxy::new(ProxyKind::Ssh, &jump.host, jump.port.unwrap_or(PORT))?;
+        if jump.user.is_none() && !settings.names_user() {
+            return Err(nobody());
+        }
+    }
+    let logins = settings.logins()?;
     let jumps = jumps.into_iter().map(|jump| {
-        let client = logins.client(jump.user.as_deref(), None)?;
+        let client = logins.jump(jump.user.as_deref())?;
         Ok(Proxy::ssh(&jump.host, jump.port.unwrap_or(PORT), client)?)
     });
     jumps.collect()
@@ -103,7 +139,7 @@ impl Errand {
             RemoteKind::Sftp => Ok(Box::new(self.what.over_sftp()?)),
             RemoteKind::Scp => self.what.over_scp(),
             _ => match &self.what.files.command {
-                Some(command) => Ok(Box::new(Exec::new(command.clone()))),
+                Some(command) => Ok(Box::new(self.what.command(command))),
                 None => Err(Refusal::Order("an ssh:// URL needs a command")),
             },
         }
@@ -122,7 +158,34 @@ impl What {
         folder.unwrap_or(path)
     }
 
+    fn command(&self, command: &[u8]) -> Exec {
+        let exec = Exec::new(command);
+        let exec = match self.puts() {
+            true => exec,
+            false => exec.without_input(),
+        };
+        match self.max_body {
+            Some(most) => exec.at_most(most),
+            None => exec,
+        }
+    }
+
+    /// Nothing counts what many files have together, nor the lines of a directory.
+    fn is_bounded(&self) -> Result<(), Refusal> {
+        let files = &self.files;
+        let lists = self.url.is_folder() && !matches!(files.listing, Listing::Entries);
+        let gets = !self.puts() && !files.no_file;
+        if self.max_body.is_some() && gets && (files.recursive || lists) {
+            return Err(Refusal::Order(
+                "SOCKLESS_REQUEST_NUMBER_MAX_BODY is for single files and commands: \
+                 count what a directory's listing or files have, and cancel the transfer",
+            ));
+        }
+        Ok(())
+    }
+
     fn over_sftp(&self) -> Result<Sftp, Refusal> {
+        self.is_bounded()?;
         let Self { url, files, .. } = self;
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for text in &files.quotes {
@@ -204,6 +267,7 @@ impl What {
     }
 
     fn over_scp(&self) -> Result<Box<dyn Exchange>, Refusal> {
+        self.is_bounded()?;
         let Self { url, files, .. } = self;
         if files.recursive {
             return Ok(match self.puts() {

@@ -38,6 +38,9 @@ pub unsafe extern "C" fn sockless_request_set_ssh(
 /// `[user@]host[:port]`, several with commas between them, an IPv6 address in brackets. The thread that
 /// uses the engine.
 ///
+/// The settings' password is not used there: it is the server's. Keys, the agent, tickets and
+/// questions are.
+///
 /// # Safety
 /// `engine` is NULL or points to zeroed or opened storage, `jumps` is NULL or can be read.
 #[unsafe(no_mangle)]
@@ -53,8 +56,7 @@ pub unsafe extern "C" fn sockless_request_add_ssh_proxy(
         enter(engine, |inner| {
             let jumps = input::text(jumps, length)?;
             inner.requests.find(request)?;
-            let logins = inner.ssh.find(ssh)?.logins()?;
-            let proxies = super::jumps(jumps, &logins)?;
+            let proxies = super::jumps(jumps, inner.ssh.find(ssh)?)?;
             inner
                 .requests
                 .find(request)?
@@ -67,7 +69,8 @@ pub unsafe extern "C" fn sockless_request_add_ssh_proxy(
 }
 
 /// Proves to the server who we are by Kerberos, after its challenge (Negotiate, RFC 4559). Tickets are fetched
-/// by transfers of the engine's own. The thread that uses the engine.
+/// by transfers of the engine's own. It is for HTTP: with a URL of SSH's, starting is `SOCKLESS_STATUS_ORDER`, and
+/// `sockless_ssh_set_kerberos` is for that. The thread that uses the engine.
 ///
 /// `SOCKLESS_STATUS_REFUSED`: the settings cannot be used, or Kerberos is not built in.
 ///
@@ -108,15 +111,19 @@ pub unsafe extern "C" fn sockless_request_set_proxy_kerberos(
     // SAFETY: the caller's promise, passed on.
     unsafe {
         enter(engine, |inner| {
-            inner.requests.find(request)?;
-            let provider = inner.kerberos.find(kerberos)?.provider()?;
-            let draft = inner.requests.find(request)?.change();
-            draft.change_proxy(|proxy| match proxy.kind() {
-                ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5 | ProxyKind::Socks5h => {
-                    Ok(proxy.auth(Auth::negotiate(provider)))
+            let kind = inner.requests.find(request)?.proxy_kind();
+            let kerberos = inner.kerberos.find(kerberos)?;
+            // Settings are in use only when there is a use for them.
+            match kind? {
+                ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5 | ProxyKind::Socks5h => {}
+                _ => {
+                    let what = "Kerberos is for HTTP and SOCKS5 proxies";
+                    return Err(needless("proxy", what).into());
                 }
-                _ => Err(needless("proxy", "Kerberos is for HTTP and SOCKS5 proxies").into()),
-            })
+            }
+            let provider = kerberos.provider()?;
+            let draft = inner.requests.find(request)?.change();
+            draft.change_proxy(|proxy| Ok(proxy.auth(Auth::negotiate(provider))))
         })
     }
 }

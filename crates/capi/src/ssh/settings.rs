@@ -89,6 +89,22 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether they can still be changed.
+    ///
+    /// # Errors
+    /// They are in use.
+    pub(crate) fn check_open(&mut self) -> Result<(), Refusal> {
+        self.open().map(drop)
+    }
+
+    /// Whether they say who logs in where nothing else does.
+    pub(crate) fn names_user(&self) -> bool {
+        match &self.built {
+            Some(logins) => logins.user.is_some(),
+            None => self.last(SshText::User).is_some(),
+        }
+    }
+
     /// The lines of hosts that have become known.
     pub(crate) fn take_hosts(&mut self) -> &str {
         let learned = self.learned.take();
@@ -295,15 +311,25 @@ impl Logins {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<Arc<Client>, Refusal> {
-        let Some(name) = user.or(self.user.as_deref()) else {
-            let fault = Fault::new(Culprit::Misuse, Reason::BadRequest, "nobody is to log in");
-            let remedy = "name the user in the URL or in the SSH settings";
-            return Err(at_ssh(fault.remedy(remedy)));
-        };
+        let name = user.or(self.user.as_deref()).ok_or_else(nobody)?;
         let own = self.password.as_ref().map(|text| text.as_str());
         // A password that was set is that user's alone.
         let own = own.filter(|_| self.user.as_deref().is_none_or(|user| user == name));
-        let password = password.or(own);
+        self.known(name, password.or(own))
+    }
+
+    /// For a jump host, which never gets the password: that is the server's, and a jump host could
+    /// log in with it there.
+    ///
+    /// # Errors
+    /// There is no user.
+    pub(crate) fn jump(&self, user: Option<&str>) -> Result<Arc<Client>, Refusal> {
+        let name = user.or(self.user.as_deref()).ok_or_else(nobody)?;
+        self.known(name, None)
+    }
+
+    /// The one that was made before, if there is one.
+    fn known(&self, name: &str, password: Option<&str>) -> Result<Arc<Client>, Refusal> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |one: &&Made| {
             one.user == name && one.password.as_ref().map(|text| text.as_str()) == password
@@ -340,7 +366,61 @@ impl Logins {
     }
 }
 
+/// What is wrong where there is no user.
+pub(crate) fn nobody() -> Refusal {
+    let fault = Fault::new(Culprit::Misuse, Reason::BadRequest, "nobody is to log in");
+    at_ssh(fault.remedy("name the user in the URL or in the SSH settings"))
+}
+
 fn at_ssh(fault: Fault) -> Refusal {
     let error: Error = fault.at("ssh");
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logins(user: Option<&str>) -> Arc<Logins> {
+        let mut settings = Settings::default();
+        let user = user.map(|user| (SshText::User, user));
+        for (option, text) in user.into_iter().chain([(SshText::Password, "secret")]) {
+            assert!(settings.set_text(option as u32, text).is_ok());
+        }
+        settings.logins().ok().expect("good settings")
+    }
+
+    /// Who was made known, and with what password.
+    fn made(logins: &Logins) -> Vec<(String, Option<String>)> {
+        let made = logins.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let password = |made: &Made| made.password.as_ref().map(|text| text.to_string());
+        let made = made.iter().map(|made| (made.user.clone(), password(made)));
+        made.collect()
+    }
+
+    #[test]
+    fn a_jump_host_never_gets_the_password() {
+        for (settings_user, jump) in [
+            (None, Some("me")),
+            (Some("me"), Some("me")),
+            (Some("me"), None),
+            (Some("me"), Some("you")),
+        ] {
+            let logins = logins(settings_user);
+            assert!(logins.jump(jump).is_ok());
+            let user = jump.unwrap_or("me").to_owned();
+            assert_eq!(made(&logins), [(user, None)]);
+            // The server does, and is not taken for the jump host.
+            assert!(logins.client(Some("me"), None).is_ok());
+            let last = made(&logins).pop();
+            assert_eq!(last, Some(("me".to_owned(), Some("secret".to_owned()))));
+        }
+    }
+
+    #[test]
+    fn a_password_is_its_users_alone() {
+        let logins = logins(Some("me"));
+        assert!(logins.client(Some("you"), None).is_ok());
+        assert_eq!(made(&logins), [("you".to_owned(), None)]);
+    }
 }

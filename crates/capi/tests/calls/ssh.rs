@@ -3,13 +3,19 @@
 use core::ffi::c_void;
 
 use sockless_capi::Status;
+use sockless_capi::engine::Engine;
 use sockless_capi::error::{Layer, Reason};
-use sockless_capi::kerberos::sockless_kerberos_new;
+use sockless_capi::kerberos::{
+    KerberosData, KerberosText, sockless_kerberos_new, sockless_kerberos_set_data,
+    sockless_kerberos_set_text,
+};
 use sockless_capi::operation::OperationKind;
+#[cfg(any(feature = "kerberos-gssapi", feature = "kerberos-rust"))]
+use sockless_capi::request::sockless_request_set_kerberos;
 use sockless_capi::request::{
-    RequestNumber, RequestText, sockless_request_add_ssh_proxy, sockless_request_set_body,
-    sockless_request_set_number, sockless_request_set_ssh, sockless_request_set_text,
-    sockless_request_start,
+    RequestNumber, RequestText, sockless_request_add_proxy, sockless_request_add_ssh_proxy,
+    sockless_request_set_body, sockless_request_set_number, sockless_request_set_proxy_kerberos,
+    sockless_request_set_ssh, sockless_request_set_text, sockless_request_start,
 };
 use sockless_capi::ssh::{
     SshNumber, SshText, sockless_ssh_free, sockless_ssh_new, sockless_ssh_set_kerberos,
@@ -64,6 +70,13 @@ impl Settings {
         let (engine, option) = (self.rig.engine(), option as u32);
         // SAFETY: storage of the rig's.
         unsafe { sockless_request_set_number(engine, request, option, value) }
+    }
+
+    fn text_of(&mut self, request: u64, option: RequestText, text: &str) -> i32 {
+        let (engine, option) = (self.rig.engine(), option as u32);
+        let at: *const c_void = text.as_ptr().cast();
+        // SAFETY: storage of the rig's, a text of the caller's.
+        unsafe { sockless_request_set_text(engine, request, option, at, text.len()) }
     }
 
     fn start(&mut self, request: u64) -> i32 {
@@ -180,6 +193,42 @@ fn what_scp_cannot_do_is_said_at_once() {
 }
 
 #[test]
+fn a_bound_that_would_not_hold_is_refused() {
+    let order = Status::Order as i32;
+    for (url, also, status) in [
+        ("sftp://me@127.0.0.1/x", None, 0),
+        ("sftp://me@127.0.0.1/x/", None, 0),
+        (
+            "sftp://me@127.0.0.1/x/",
+            Some((RequestNumber::Listing, 2)),
+            order,
+        ),
+        (
+            "sftp://me@127.0.0.1/x",
+            Some((RequestNumber::Recursive, 1)),
+            order,
+        ),
+        (
+            "scp://me@127.0.0.1/x",
+            Some((RequestNumber::Recursive, 1)),
+            order,
+        ),
+    ] {
+        let mut settings = Settings::new(13);
+        let (request, _) = settings.request(url);
+        assert_eq!(settings.set(request, RequestNumber::MaxBody, 1000), 0);
+        if let Some((option, value)) = also {
+            assert_eq!(settings.set(request, option, value), 0);
+        }
+        assert_eq!(settings.start(request), status, "{url} {also:?}");
+        // Without the bound each of them goes.
+        let never = sockless_capi::poll::NEVER;
+        assert_eq!(settings.set(request, RequestNumber::MaxBody, never), 0);
+        assert_eq!(settings.start(request), 0, "{url} {also:?}");
+    }
+}
+
+#[test]
 fn a_bad_command_is_refused_and_a_good_one_connects() {
     let mut settings = Settings::new(8);
     let (request, _) = settings.request("sftp://me:secret@127.0.0.1:2222/~/x");
@@ -229,6 +278,77 @@ fn jumps_are_written_as_openssh_writes_them() {
     // SAFETY: the operation's own address.
     let address = unsafe { core::slice::from_raw_parts(connect.address.cast::<u8>(), 8) };
     assert_eq!(address[2..8], [0, 29, 127, 0, 0, 9]);
+}
+
+/// Where the first connection of a request goes: port and address.
+fn first_stop(settings: &mut Settings, request: u64) -> [u8; 6] {
+    assert_eq!(settings.start(request), 0, "{:?}", settings.rig.why());
+    let connect = settings.rig.operation();
+    // SAFETY: the operation's own address.
+    let address = unsafe { core::slice::from_raw_parts(connect.address.cast::<u8>(), 8) };
+    address[2..8].try_into().expect("six bytes")
+}
+
+#[test]
+fn jump_hosts_stay_where_no_proxy_is_wanted() {
+    for url in ["sftp://me@127.0.0.1/x", "http://127.0.0.1/x"] {
+        for (no_proxy, port) in [("127.0.0.2", 7), ("127.0.0.1", 29)] {
+            let mut settings = Settings::new(14);
+            let (request, _) = settings.request(url);
+            let (engine, ssh) = (settings.rig.engine(), settings.ssh);
+            assert_eq!(settings.text_of(request, RequestText::NoProxy, no_proxy), 0);
+            let (proxy, jump) = ("socks5://127.0.0.9:7", "me@127.0.0.9:29");
+            // SAFETY: storage of the rig's, texts of this function's.
+            unsafe {
+                let at = proxy.as_ptr().cast();
+                let status = sockless_request_add_proxy(engine, request, at, proxy.len());
+                assert_eq!(status, 0);
+                let at = jump.as_ptr().cast();
+                let status = sockless_request_add_ssh_proxy(engine, request, at, jump.len(), ssh);
+                assert_eq!(status, 0);
+            }
+            let stop = first_stop(&mut settings, request);
+            assert_eq!(stop, [0, port, 127, 0, 0, 9], "{url} {no_proxy}");
+        }
+    }
+}
+
+#[test]
+fn the_request_says_who_logs_in_where_the_url_does_not() {
+    let mut settings = Settings::new(15);
+    let (request, _) = settings.request("sftp://127.0.0.1/x");
+    assert_eq!(settings.start(request), Status::Refused as i32);
+    assert_eq!(settings.text_of(request, RequestText::User, "me"), 0);
+    assert_eq!(settings.start(request), 0, "{:?}", settings.rig.why());
+}
+
+#[test]
+fn what_has_no_place_over_ssh_is_refused() {
+    let order = Status::Order as i32;
+    for (option, text) in [
+        (RequestText::Bearer, "token"),
+        (RequestText::UnixSocket, "/run/x"),
+    ] {
+        let mut settings = Settings::new(16);
+        let (request, _) = settings.request("sftp://me@127.0.0.1/x");
+        assert_eq!(settings.text_of(request, option, text), 0);
+        assert_eq!(settings.start(request), order, "{option:?}");
+    }
+    let mut settings = Settings::new(17);
+    let (request, _) = settings.request("sftp://me@127.0.0.1/x");
+    assert_eq!(settings.set(request, RequestNumber::Secured, 1), 0);
+    assert_eq!(settings.start(request), order);
+    assert_eq!(settings.set(request, RequestNumber::Secured, 0), 0);
+    assert_eq!(settings.start(request), 0);
+    #[cfg(any(feature = "kerberos-gssapi", feature = "kerberos-rust"))]
+    {
+        let kerberos = kerberos(&mut settings.rig);
+        let engine = settings.rig.engine();
+        // SAFETY: storage of the rig's.
+        let set = unsafe { sockless_request_set_kerberos(engine, request, kerberos) };
+        assert_eq!(set, 0, "{:?}", settings.rig.why());
+        assert_eq!(settings.start(request), order);
+    }
 }
 
 #[test]
@@ -284,4 +404,70 @@ fn tickets_for_logins_are_looked_at() {
     assert_eq!(status, 0);
     // Nobody is in them yet.
     assert_eq!(settings.kerberos(kerberos), Status::Order as i32);
+}
+
+/// Kerberos settings that will do as far as anybody sees without asking a KDC.
+fn kerberos(rig: &mut Rig) -> u64 {
+    let (mut kerberos, engine) = (0, rig.engine());
+    // SAFETY: storage of the rig's and this function's, texts of this function's.
+    unsafe {
+        assert_eq!(sockless_kerberos_new(engine, &raw mut kerberos), 0);
+        for (option, text) in [
+            (KerberosText::User, "alice@A.TEST"),
+            (KerberosText::Password, "secret"),
+        ] {
+            assert_eq!(kerberos_text(engine, kerberos, option, text), 0);
+        }
+        let random: *const c_void = [7_u8; 32].as_ptr().cast();
+        let option = KerberosData::Random as u32;
+        let status = sockless_kerberos_set_data(engine, kerberos, option, random, 32);
+        assert_eq!(status, 0);
+    }
+    kerberos
+}
+
+/// # Safety
+/// `engine` is a rig's.
+unsafe fn kerberos_text(
+    engine: *mut Engine,
+    kerberos: u64,
+    option: KerberosText,
+    text: &str,
+) -> i32 {
+    let at: *const c_void = text.as_ptr().cast();
+    // SAFETY: the caller's promise, and a text of the caller's.
+    unsafe { sockless_kerberos_set_text(engine, kerberos, option as u32, at, text.len()) }
+}
+
+#[test]
+fn a_refused_call_puts_no_settings_to_use() {
+    let mut settings = Settings::new(12);
+    let kerberos = kerberos(&mut settings.rig);
+    // No proxy, and one that takes no tickets.
+    let request = settings.rig.request(RequestText::Url, "http://127.0.0.1/");
+    let (engine, ssh) = (settings.rig.engine(), settings.ssh);
+    // SAFETY: storage of the rig's, texts of this function's.
+    unsafe {
+        let set = || sockless_request_set_proxy_kerberos(engine, request, kerberos);
+        assert_eq!(set(), Status::Order as i32);
+        let proxy = "socks4://127.0.0.1:9";
+        let at = proxy.as_ptr().cast();
+        let status = sockless_request_add_proxy(engine, request, at, proxy.len());
+        assert_eq!(status, 0);
+        assert_eq!(set(), Status::Refused as i32);
+        // A list that is none, and hosts at which nobody logs in.
+        for jumps in ["me@127.0.0.9:none", "me@127.0.0.9,127.0.0.8"] {
+            let at = jumps.as_ptr().cast();
+            let status = sockless_request_add_ssh_proxy(engine, request, at, jumps.len(), ssh);
+            assert_eq!(status, Status::Refused as i32);
+        }
+    }
+    assert_eq!(settings.text(SshText::Agent, "agent"), 0, "still open");
+    // SSH settings that are in use.
+    let (_, set) = settings.request("sftp://me@127.0.0.1/x");
+    assert_eq!(set, 0);
+    assert_eq!(settings.kerberos(kerberos), Status::Order as i32);
+    // SAFETY: the rig's engine.
+    let status = unsafe { kerberos_text(engine, kerberos, KerberosText::DefaultRealm, "A.TEST") };
+    assert_eq!(status, 0, "still open");
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sockless_core::{
-    ById, Culprit, Errand, Error, Event, Exchange, Fault, Inquiry, Kdc, Key, Need, Options, Plain,
-    Protocol, Reason, Route, Target, TransferId,
+    Answer, ById, Culprit, Errand, Error, Event, Exchange, Fault, Inquiry, Kdc, Key, Need, Options,
+    Plain, Protocol, Reason, Route, SecurityProvider, Target, TransferId,
 };
 use sockless_kerberos::{Act, Asking, KdcExchange, LARGEST_MESSAGE, Via, proxied, unproxied};
 
@@ -39,6 +39,8 @@ pub(super) struct Errands {
 struct Running {
     name: (Arc<str>, Arc<str>),
     errand: Box<dyn Errand>,
+    /// Its name is that of these credentials, as long as nobody else can have it.
+    _provider: Arc<dyn SecurityProvider>,
     /// The question that is out; none: the errand has not been asked for one.
     asking: Option<Asking>,
     alarm: Option<Instant>,
@@ -87,6 +89,7 @@ impl Errands {
         let running = Running {
             name: name.clone(),
             errand,
+            _provider: Arc::clone(provider),
             asking: None,
             alarm: None,
             waiting: vec![waiting],
@@ -346,7 +349,24 @@ impl Session {
         for proxy in &self.config.kdc_proxies {
             request = request.proxy(proxy.clone());
         }
-        self.start(now, request)
+        self.start_for(now, request, true)
+    }
+
+    /// Keeps what transfers of the session's own say, and gives on what others do.
+    pub(super) fn overheard(&mut self, id: TransferId, event: Event) -> Option<Event> {
+        if !self.errands.asks(id) {
+            return Some(event);
+        }
+        match event {
+            // The application knows nothing of this transfer, so a layer's question has nobody.
+            Event::Asked(question) => {
+                let why = "nobody is asked on the way to a KDC";
+                // It fails when the transfer is over: then nobody waits.
+                let _ = self.answer(id, question.id, Answer::None(why.into()));
+            }
+            event => self.errands.heard(id, event),
+        }
+        None
     }
 
     fn stop_attempts(&mut self, number: u64) {
@@ -354,6 +374,15 @@ impl Session {
             self.cancel(id);
         }
     }
+}
+
+/// What is wrong with a way to a KDC that takes a ticket of its own: it may be the one that it is to bring.
+pub(super) fn waits_for_itself() -> Error {
+    let what = "the way to a KDC leads through a proxy that wants a ticket, which would have to be \
+                fetched by that way";
+    Fault::new(Culprit::Misuse, Reason::Unsupported, what)
+        .remedy("use a password at proxies for KDCs, or tickets that are there already")
+        .at("kerberos")
 }
 
 fn attempt_options() -> Options {

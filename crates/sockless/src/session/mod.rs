@@ -132,6 +132,16 @@ impl Session {
     /// # Errors
     /// The request cannot be sent at all; what goes wrong later arrives as an event.
     pub fn start(&mut self, now: Instant, request: Request) -> Result<TransferId, Error> {
+        self.start_for(now, request, false)
+    }
+
+    /// Starts a transfer, maybe for an errand: such a one waits for none.
+    fn start_for(
+        &mut self,
+        now: Instant,
+        request: Request,
+        errand: bool,
+    ) -> Result<TransferId, Error> {
         let sides = self.parties.sides(&request)?;
         let total = request.options.timeouts.total;
         let mut job = Box::new(Job {
@@ -151,6 +161,9 @@ impl Session {
         });
         let wanted = self.wanted(&job);
         if self.lacks_any(now, &wanted) {
+            if errand {
+                return Err(errands::waits_for_itself());
+            }
             let id = self.engine.spare_id();
             job.id = Some(id);
             self.park(now, id, job.into(), wanted);
@@ -233,25 +246,27 @@ impl Session {
     pub fn poll(&mut self, now: Instant) -> Output {
         loop {
             if let Some((id, event)) = self.unpark(now) {
-                return Output::Event(id, event);
+                match self.overheard(id, event) {
+                    Some(event) => return Output::Event(id, event),
+                    None => continue,
+                }
             }
             self.run_errands(now);
             match self.engine.poll(now) {
-                // A question by POST is a job like any other, and comes out of it below.
-                Output::Event(hop, event)
-                    if self.errands.asks(hop) && !self.jobs.contains_key(&hop) =>
-                {
-                    self.errands.heard(hop, event);
-                }
                 Output::Event(hop, event) => {
                     let Some(event) = self.relayed(hop, event) else {
                         continue;
                     };
-                    if let Some((id, event)) = self.event(now, hop, event) {
-                        if !self.errands.asks(id) {
-                            return Output::Event(id, event);
-                        }
-                        self.errands.heard(id, event);
+                    let asks = self.errands.asks(hop) && !self.jobs.contains_key(&hop);
+                    // A question by POST is a job like any other.
+                    let event = match asks {
+                        true => Some((hop, event)),
+                        false => self.event(now, hop, event),
+                    };
+                    if let Some((id, event)) = event
+                        && let Some(event) = self.overheard(id, event)
+                    {
+                        return Output::Event(id, event);
                     }
                 }
                 Output::Wait(deadline) if !self.errands.is_busy() && !self.parked.is_busy() => {

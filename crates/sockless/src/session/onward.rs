@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sockless_core::{Culprit, Error, Event, Fault, Reason, Summary, TransferId};
 
-use super::{Job, Next, REDIRECT_BODY, Session};
+use super::{Job, Next, REDIRECT_BODY, Session, errands};
 use crate::{Request, redirect};
 
 impl Session {
@@ -88,6 +88,9 @@ impl Session {
         };
         let wanted = self.wanted(&job);
         if self.lacks_any(now, &wanted) {
+            if self.errands.asks(id) {
+                return Err((job, Err(errands::waits_for_itself())));
+            }
             self.park(now, id, job.into(), wanted);
         } else if let Err((job, error)) = self.board(now, job) {
             return Err((job, Err(error)));

@@ -67,7 +67,8 @@ impl Held {
     fn deadline(&self) -> Option<Instant> {
         match &self.what {
             What::Job(job) => job.deadline,
-            What::Stream(stream) => Some(self.since? + stream.to.options.timeouts.total?),
+            // None where it lies beyond all time.
+            What::Stream(stream) => self.since?.checked_add(stream.to.options.timeouts.total?),
         }
     }
 }
@@ -217,6 +218,8 @@ impl Session {
 
     /// Keeps a transfer, and has fetched what it lacks.
     pub(super) fn park(&mut self, now: Instant, id: TransferId, what: What, wanted: Vec<Wanted>) {
+        // A hop that is over is of no account any more, whatever becomes of this one.
+        self.hops.remove(&id);
         self.parked.hold(id, what, wanted);
         // It was put among those that are looked at: this is that look.
         self.parked.ready.pop_back();

@@ -53,6 +53,8 @@ pub(crate) struct Login {
     left: Left,
     /// What was tried, for the error.
     pub(super) tried: Vec<String>,
+    /// How often the peer has said what is wrong with the last security context.
+    pub(super) context_errors: u32,
     denials: u32,
 }
 
@@ -121,6 +123,7 @@ impl Login {
             step: Step::Keys,
             allowed: Vec::new(),
             tried: Vec::new(),
+            context_errors: 0,
             denials: 0,
         }
     }

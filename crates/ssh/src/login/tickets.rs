@@ -15,6 +15,13 @@ use crate::client::Library;
 /// The method's name.
 pub(crate) const NAME: &str = "gssapi-with-mic";
 
+/// What is listened to of a peer's words about one context: a text and a token, RFC 4462 sections
+/// 3.8 and 3.9 have no more. It may send any number, and all of them would be kept.
+const ERRORS: u32 = 2;
+
+/// The most characters of such a text that are kept.
+const ERROR_TEXT: usize = 1000;
+
 /// Steps of a context before it has to be established; Kerberos takes two.
 const ROUNDS: u32 = 16;
 
@@ -77,6 +84,7 @@ impl Login {
                 let mechanisms = mechanisms.iter().map(|one| one.to_vec()).collect();
                 self.step = Step::Context(context, 0);
                 self.tried.push(NAME.to_owned());
+                self.context_errors = 0;
                 backend.authenticate(&self.credentials.user, Method::Gssapi(mechanisms));
                 true
             }
@@ -146,7 +154,11 @@ impl Login {
 
     /// What the peer says about its side of the context; its refusal follows.
     pub(super) fn context_refused(&mut self, text: &str, cx: &mut Cx<'_>) {
-        let text = text.trim();
+        if self.context_errors >= ERRORS {
+            return;
+        }
+        self.context_errors += 1;
+        let text: String = text.trim().chars().take(ERROR_TEXT).collect();
         cx.note(LAYER, || {
             format!("{NAME} does not do: the peer: {}", text.escape_debug())
         });
@@ -183,4 +195,114 @@ fn step(
             return Err(Fault::new(Culprit::Misuse, Reason::Unsupported, what));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Instant, SystemTime};
+
+    use sockless_core::{Buf, Note, Pipe, Pool, SecurityProvider};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::backend::{Event, Farewell, Open};
+    use crate::known_hosts::HostKeyRules;
+    use crate::message::Channel;
+
+    /// A library that does as it is told, and says nothing.
+    struct Mute;
+
+    impl Backend for Mute {
+        fn name(&self) -> &'static str {
+            "mute"
+        }
+        fn pump(&mut self, _: &mut Pipe, _: &mut Pipe, _: &mut Cx<'_>) {}
+        fn next(&mut self, _: usize, _: &mut Cx<'_>) -> Option<Event> {
+            None
+        }
+        fn trust(&mut self) {}
+        fn authenticate(&mut self, _: &str, _: Method) {}
+        fn respond(&mut self, _: Vec<Zeroizing<String>>) {}
+        fn signature(&mut self, _: Option<Vec<u8>>) {}
+        fn gss(&mut self, _: Option<GssStep>) {}
+        fn open(&mut self, _: Channel, _: Open) {}
+        fn room(&self, _: Channel) -> usize {
+            0
+        }
+        fn send(&mut self, _: Channel, _: Buf) {}
+        fn eof(&mut self, _: Channel) {}
+        fn close(&mut self, _: Channel) {}
+        fn rekey(&mut self) {}
+        fn keepalive(&mut self) {}
+        fn disconnect(&mut self, _: Farewell, _: &str) {}
+    }
+
+    /// Makes contexts that wait for a token for ever.
+    struct Patient;
+
+    impl SecurityContext for Patient {
+        fn mechanism(&self) -> &'static str {
+            "patience"
+        }
+        fn step(&mut self, _: Option<&[u8]>, _: &mut Cx<'_>) -> Result<Next, Fault> {
+            Ok(Next::Continue(Vec::new()))
+        }
+        fn wrap(&mut self, _: &[u8], _: bool, _: &mut Vec<u8>) -> Result<(), Fault> {
+            Ok(())
+        }
+        fn unwrap(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<bool, Fault> {
+            Ok(false)
+        }
+        fn wrap_limit(&self, _: usize, _: bool) -> usize {
+            0
+        }
+    }
+
+    impl SecurityProvider for Patient {
+        fn context(&self, _: &str, _: &str) -> Result<Box<dyn SecurityContext>, Fault> {
+            Ok(Box::new(Self))
+        }
+        fn mechanisms(&self) -> &'static [&'static [u8]] {
+            &[b"\x06\x01\x2a"]
+        }
+        fn identity(&self) -> Arc<str> {
+            "patience".into()
+        }
+    }
+
+    #[test]
+    fn a_peer_that_goes_on_about_a_context_is_not_kept_word_for_word() {
+        let mut credentials = Credentials::new("me");
+        credentials.security = Some(Arc::new(Patient));
+        let rules = Arc::new(HostKeyRules::new());
+        let mut login = Login::new(("h", 22), Library::Russh, Arc::new(credentials), rules);
+        let (pool, mut copied, mut notes) = (Pool::new(1 << 20), 0, Vec::new());
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a test's time has to begin somewhere"
+        )]
+        let now = Instant::now();
+        let wall = SystemTime::UNIX_EPOCH;
+        let mut cx = Cx::new(now, wall, &pool, &mut copied, Some(&mut notes));
+        let denied = |methods: &[&str]| Event::Denied {
+            methods: methods.iter().map(|&name| name.to_owned()).collect(),
+            partial: false,
+        };
+        let begun = login.take(denied(&[NAME]), &mut Mute, &mut cx);
+        assert!(begun.is_ok());
+        for n in 0..1000 {
+            let text = format!("clock skew {n}\u{e9}{}", "x".repeat(100_000));
+            let heard = login.take(Event::GssError(text), &mut Mute, &mut cx);
+            assert!(heard.is_ok());
+        }
+        let fault = login.take(denied(&[]), &mut Mute, &mut cx).err();
+        let what = fault.expect("nothing is left").what.to_string();
+        assert!(what.contains("clock skew 0") && what.len() < 4096, "{what}");
+        let length = |note: &Note| match note {
+            Note::Info { text, .. } => text.len(),
+            _ => 0,
+        };
+        assert!(notes.iter().map(length).sum::<usize>() < 8192);
+    }
 }
