@@ -31,6 +31,8 @@
     )
 )]
 
+#[cfg(any(feature = "gssapi", feature = "rust"))]
+mod binding;
 mod ccache;
 mod code;
 mod credentials;

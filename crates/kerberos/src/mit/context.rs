@@ -8,6 +8,7 @@ use sockless_core::{ChannelBinding, Culprit, Cx, Fault, Reason, SecurityContext,
 
 use super::ffi::{self, gss_OID_desc, gss_buffer_desc};
 use super::library::Cred;
+use crate::binding::application_data;
 use crate::{Principal, code};
 
 /// 1.2.840.113554.1.2.2
@@ -87,13 +88,9 @@ impl SecurityContext for Context {
     }
 
     fn bind(&mut self, kind: ChannelBinding, channel: &[u8]) {
-        // RFC 5929 section 4, RFC 9266 section 3: the type's name comes first.
-        let name: &[u8] = match kind {
-            ChannelBinding::TlsServerEndPoint => b"tls-server-end-point:",
-            ChannelBinding::TlsExporter => b"tls-exporter:",
-            _ => return,
-        };
-        self.binding = Some([name, channel].concat());
+        if let Some(bound) = application_data(kind, channel) {
+            self.binding = Some(bound);
+        }
     }
 
     fn step(&mut self, from_peer: Option<&[u8]>, _cx: &mut Cx<'_>) -> Result<Step, Fault> {

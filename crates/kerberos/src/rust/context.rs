@@ -13,6 +13,7 @@ use super::messages::{
 };
 use super::tokens::{Messages, Refused};
 use super::{Shared, lock};
+use crate::binding::application_data;
 use crate::ccache::Stored;
 use crate::code;
 use crate::der::element;
@@ -157,17 +158,13 @@ impl SecurityContext for Context {
     }
 
     fn bind(&mut self, kind: ChannelBinding, channel: &[u8]) {
-        // RFC 5929 section 4, RFC 9266 section 3: the type's name comes first.
-        let name: &[u8] = match kind {
-            ChannelBinding::TlsServerEndPoint => b"tls-server-end-point:",
-            ChannelBinding::TlsExporter => b"tls-exporter:",
-            _ => return,
+        let Some(bound) = application_data(kind, channel) else {
+            return;
         };
         // RFC 4121 section 4.1.1.2: no addresses, and what is bound to.
         let mut hash = Md5::new_with_prefix([0; 16]);
-        hash.update(((name.len() + channel.len()) as u32).to_le_bytes());
-        hash.update(name);
-        hash.update(channel);
+        hash.update((bound.len() as u32).to_le_bytes());
+        hash.update(bound);
         self.channel = hash.finalize().into();
     }
 
