@@ -13,6 +13,7 @@
 
 pub mod content;
 pub mod delay;
+pub mod executor;
 pub mod faults;
 pub mod servers;
 pub mod ssh_faults;

@@ -9,35 +9,15 @@
 use std::fs;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, JoinHandle, Thread};
+use std::task::Context;
+use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime};
 
 use sockless::drivers::{Blocking, Threaded};
 use sockless::tls::{self, Roots};
 use sockless::{Body, Buf, Client, Config, Reason, Request, Session};
+use sockless_tests::executor::{self, block_on};
 use sockless_tests::{content, faults, servers};
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
-            return done;
-        }
-        thread::park();
-    }
-}
 
 /// A client, and the thread that plays the runtime for its work.
 fn client() -> (Client, JoinHandle<std::io::Result<()>>) {
@@ -231,7 +211,7 @@ fn a_call_that_is_dropped_ends_its_transfer() {
     let get = get.timeouts(|timeouts| timeouts.idle = None);
     {
         let mut call = pin!(client.send(get));
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = executor::waker();
         assert!(
             call.as_mut()
                 .poll(&mut Context::from_waker(&waker))

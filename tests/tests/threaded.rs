@@ -8,13 +8,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::future::Future;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Instant, SystemTime};
 
 use sockless::drivers::{Blocking, Compio, Threaded, Uring};
@@ -30,6 +26,7 @@ use sockless::{
     Session, TransferId, TunnelTo,
 };
 use sockless_tests::content;
+use sockless_tests::executor::block_on;
 use sockless_tests::servers::{Entrance, Host, PASSWORD, Running, Servers, USER};
 
 /// What is said through a tunnel.
@@ -88,26 +85,6 @@ impl Driver for Alone {
 
     fn name(&self) -> &'static str {
         "threaded"
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
-            return done;
-        }
-        thread::park();
     }
 }
 
